@@ -12,6 +12,7 @@ Every error redcliff raises on purpose.
   x EnvironmentProblem       this machine lacks something; `redcliff doctor` says what
   x TryAgain                 nobody is wrong; try again later (retryable)
     + LeaseLost                somebody else writes this table
+  x LedgerBroken             counts or records contradict each other; keep the evidence, report it
 """
 
 from __future__ import annotations
@@ -131,3 +132,11 @@ class TryAgain(RedcliffError):
 
 class LeaseLost(TryAgain):
     """Another process holds, or took over, the lease of a table."""
+
+
+class LedgerBroken(RedcliffError):
+    """
+    Counts that do not add up, or records that contradict each other.
+
+    Either redcliff has a defect or somebody changed files of the home; nothing may be committed.
+    """

@@ -1,0 +1,1 @@
+"""The state store's tables, step by step; `lake.state.HEAD` names the newest step."""

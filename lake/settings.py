@@ -1,0 +1,182 @@
+"""
+Where things lie and how this site runs: read once, frozen, handed down.
+
+Content (contracts, configuration, models) is the *site*, data (landing, lake, state) the *home*.
+A profile is a YAML file of the site's `conf/`; `REDCLIFF_*` variables win over it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.errors import EnvironmentProblem, UsageError
+
+DEFAULT_PROFILE = "local"
+DEFAULTS: Mapping[str, str | int] = {
+    "engine": "spark",
+    "lake": "lake",
+    "landing": "landing",
+    "settle_seconds": 300,
+}
+KEYS = ("engine", "lake", "landing", "settle_seconds", "site_secret", "state_url")
+SECRET_CHARACTERS = 16
+"""The shortest site secret that is accepted; generated ones have 64."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    One site and one home.
+
+    `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
+    folder without manifest.json and _DONE must lie still before it counts as whole. From
+    `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
+    """
+
+    home: Path
+    site: Path
+    engine: str
+    lake: str
+    landing: Path
+    state_url: str = field(repr=False)
+    settle_seconds: int
+    site_secret: bytes = field(repr=False)
+    profile: str
+
+
+def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
+    """
+    Settle all settings; makes the home (0700) and its secret (0600) when they are not there.
+
+    `profile` is a name in the site's conf/ or a file, `home` what `--home` says; both win over
+    `environ`. Relative paths lie in the home when a profile says them, and in the working
+    directory when `environ` does. `UsageError` names the file, the key and what is allowed.
+    """
+    site = find_site(environ)
+    home = (home or Path(environ.get("REDCLIFF_HOME") or "var")).expanduser().absolute()
+    profile = profile or environ.get("REDCLIFF_PROFILE")
+    values = {**DEFAULTS, **_read_profile(site, profile)}
+    for key in ("lake", "landing"):
+        values[key] = _placed(values[key], home)
+    for key in KEYS:
+        if given := environ.get(f"REDCLIFF_{key.upper()}"):
+            values[key] = _placed(given, Path.cwd()) if key in ("lake", "landing") else given
+    _make_home(home)
+    return Settings(
+        home=home,
+        site=site,
+        engine=str(values["engine"]),
+        lake=str(values["lake"]),
+        landing=Path(values["landing"]),
+        state_url=str(values.get("state_url") or f"sqlite:///{home / 'state.db'}"),
+        settle_seconds=_seconds(values["settle_seconds"]),
+        site_secret=_secret(values.get("site_secret"), home),
+        profile=profile or DEFAULT_PROFILE,
+    )
+
+
+def find_site(environ: Mapping[str, str]) -> Path:
+    """
+    The site: `REDCLIFF_SITE`, else the nearest folder upwards with schemas/ and conf/.
+
+    Last comes the checkout that this code was installed from. Reads nothing else and makes
+    nothing, so that contracts can be checked without a home.
+    """
+    if named := environ.get("REDCLIFF_SITE"):
+        site = Path(named).expanduser().absolute()
+        if not (site / "schemas").is_dir():
+            raise UsageError(
+                f"REDCLIFF_SITE: {site} holds no folder schemas/; name a site's folder"
+            )
+        return site
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+        if (folder / "schemas").is_dir() and (folder / "conf").is_dir():
+            return folder
+    raise UsageError(
+        f"no site found from {here} upwards (a folder with schemas/ and conf/); "
+        "go into a checkout, or set REDCLIFF_SITE"
+    )
+
+
+def _read_profile(site: Path, profile: str | None) -> dict[str, Any]:
+    name = profile or DEFAULT_PROFILE
+    path = Path(name).expanduser()
+    if path.name == name and not path.suffix:
+        path = site / "conf" / f"{name}.yaml"
+        if profile is None and not path.exists():
+            return {}
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        names = ", ".join(sorted(p.stem for p in (site / "conf").glob("*.yaml")))
+        raise UsageError(
+            f"{path}: no such profile; {site / 'conf'} has {names or 'none'}, or name a file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: the profile cannot be read: {error}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UsageError(f"{path}: a profile is a mapping of keys; known: {', '.join(KEYS)}")
+    if unknown := [str(key) for key in document if key not in KEYS]:
+        raise UsageError(f"{path}: unknown key {', '.join(unknown)}; known: {', '.join(KEYS)}")
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _placed(value: Any, folder: Path) -> str:
+    text = str(value)
+    return text if "://" in text else str(folder / Path(text).expanduser())
+
+
+def _seconds(value: Any) -> int:
+    text = str(value)
+    if not text.isdecimal():
+        raise UsageError(f"settle_seconds: {text!r} is not a whole number of seconds")
+    return int(text)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{home}: the home cannot be made ({error.strerror}); "
+            "give access, or name another with --home"
+        ) from error
+
+
+def _secret(given: Any, home: Path) -> bytes:
+    path = home / "secret"
+    text = str(given).strip() if given is not None else _kept_secret(path)
+    if len(text) < SECRET_CHARACTERS:
+        where = path if given is None else "site_secret"
+        raise UsageError(
+            f"{where}: the site's secret must have at least {SECRET_CHARACTERS} characters; "
+            "restore it from a backup"
+        )
+    return text.encode()
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the home, made when there is none; two processes end with the same one."""
+    if not path.exists():
+        aside = path.with_name(f"secret.{os.getpid()}")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(aside)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,224 @@
+"""
+The state store: one SQL database for everything operational (ledger, runs, leases).
+
+SQLite by default, PostgreSQL in the cluster profile; nothing outside this module knows which.
+`lake/migrations` makes the tables, the tables below tell how they are used, and a test compares
+the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from catalog.errors import EnvironmentProblem
+
+HEAD = "0001"
+"""The newest migration; known here so that an up-to-date store opens without Alembic."""
+
+BUSY_SECONDS = 30
+
+_BEGIN = "redcliff_begin"
+_MIGRATION_LOCK = 421281
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant in UTC; SQLite, which knows no zones, keeps it without."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What the database is given."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """What we get from it: always with zone, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = sa.MetaData()
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("delivery_id", sa.String(32), primary_key=True),
+    sa.Column("dataset", sa.String(128), nullable=False),
+    sa.Column("provider", sa.String(128), nullable=False),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("mode", sa.String(16), nullable=False),
+    sa.Column("files", sa.JSON, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("released", sa.Boolean, nullable=False),
+    sa.Column("ended_by", sa.String(32), sa.ForeignKey("deliveries.delivery_id")),
+    sa.Column("contract_hash", sa.String(64)),
+    sa.Column("counts", sa.JSON(none_as_null=True)),
+    sa.Column("versions", sa.JSON(none_as_null=True)),
+    sa.Column("seconds", sa.Float),
+    sa.Index("ix_deliveries_dataset", "dataset", "business_date", "revision"),
+    sa.Index("ix_deliveries_status", "status", "business_date"),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column(
+        "delivery_id",
+        sa.String(32),
+        sa.ForeignKey("deliveries.delivery_id"),
+        primary_key=True,
+    ),
+    sa.Column("plan", sa.JSON, nullable=False),
+)
+
+refreshes = sa.Table(
+    "refreshes",
+    metadata,
+    sa.Column("dataset", sa.String(128), primary_key=True),
+    sa.Column("inputs_hash", sa.String(64), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("run_date", sa.Date),
+    sa.Column("dataset", sa.String(128)),
+    sa.Column("engine", sa.String(32), nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("outcome", sa.Text),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("owner", sa.String(255)),
+    sa.Column("process", sa.String(255)),
+    sa.Column("expires_at", sa.Double),
+)
+
+
+def open_state(url: str) -> sa.Engine:
+    """
+    Open the state store at `url`, with all migrations applied.
+
+    `EnvironmentProblem` when it cannot be opened, or when a newer redcliff has written it.
+    """
+    engine = _connectable(url)
+    try:
+        with reading(engine) as connection:
+            current = _revision(connection)
+    except sa.exc.DBAPIError as error:
+        raise EnvironmentProblem(
+            f"{engine.url.render_as_string()}: the state store cannot be opened ({error.orig}); "
+            "check the path or address, and that it may be written"
+        ) from error
+    if current != HEAD:
+        _migrate(engine)
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection that sees one state of the store and waits for nobody."""
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that may write: committed at the end, rolled back on any error."""
+    with engine.connect() as connection:
+        # SQLite must know at once: a reader that turns into a writer is refused, not queued.
+        connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        with connection.begin():
+            yield connection
+
+
+def database_clock(connection: sa.Connection) -> float:
+    """Seconds since 1970 by the clock of the database, which all who share it go by."""
+    if connection.dialect.name == "sqlite":
+        now = "SELECT (julianday('now') - 2440587.5) * 86400.0"
+    else:
+        now = "SELECT extract(epoch FROM clock_timestamp())"
+    return float(connection.exec_driver_sql(now).scalar_one())
+
+
+def _connectable(url: str) -> sa.Engine:
+    try:
+        address = sa.make_url(url)
+        if address.get_backend_name() == "sqlite":
+            engine = sa.create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+            sa.event.listen(engine, "connect", _prepare_sqlite)
+            sa.event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        return sa.create_engine(address, pool_pre_ping=True)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise EnvironmentProblem(
+            f"the state store's address cannot be used ({error}); "
+            "set state_url to sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
+        ) from error
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver would open transactions at times of its own; _begin_sqlite does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM alembic_version"
+    ).scalar()
+    return revision
+
+
+def _migrate(engine: sa.Engine) -> None:
+    # Alembic is imported here because an up-to-date store, the usual case, needs none of it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        # Read again under the lock: another process may have migrated while this one waited.
+        current = _revision(connection)
+        if current is not None and current not in known:
+            raise EnvironmentProblem(
+                f"{engine.url.render_as_string()}: the state store is at revision {current} and "
+                f"this redcliff knows {HEAD} at most; use the newer redcliff that wrote it"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
