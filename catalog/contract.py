@@ -47,6 +47,7 @@ class TypeName(StrEnum):
     TIMESTAMP = "timestamp"  # wall clock of Asia/Shanghai, stored without zone
     INSTANT = "instant"  # an instant in UTC
     MAP = "map"  # map<varchar,varchar>
+    STRINGS = "strings"  # array(varchar), only in tables of our own
 
 
 @dataclass(frozen=True)

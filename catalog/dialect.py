@@ -1,0 +1,260 @@
+"""
+One dialect, Trino's, for every rule and model, and redcliff's own functions in it.
+
+SQL is written as text with `:name` places, parsed once, and filled with expressions or values
+(`sql`): no value is ever glued into a text. Functions of our own are unfolded into plain SQL
+(`unfold`); the few that engines say differently are left to `lake.engines.rendering`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import cast
+
+import sqlglot
+from sqlglot import exp
+
+from catalog.contract import DataType, TypeName
+
+Part = exp.Expression | str | int | bool | date | Decimal | None
+Rewrite = Callable[..., exp.Expression]
+
+WHITE_SPACE = " \t\r\n\u3000\u00a0\ufeff"
+"""What is trimmed from both ends of a delivered value; U+3000 is the ideographic space."""
+
+FULL_WIDTH = "".join(chr(c + 0xFEE0) for c in range(0x21, 0x7F))
+HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))
+
+
+@lru_cache(maxsize=2048)
+def _parsed(template: str) -> exp.Expression:
+    return cast(exp.Expression, sqlglot.parse_one(template, dialect="trino"))
+
+
+def literal(value: Part) -> exp.Expression:
+    """The SQL literal of a Python value; an expression is taken as it is."""
+    if isinstance(value, exp.Expression):
+        return value
+    if value is None:
+        return exp.null()
+    if isinstance(value, bool):
+        return exp.true() if value else exp.false()
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), exp.DataType.Type.DATE)
+    if isinstance(value, int | Decimal):
+        return cast(exp.Expression, exp.convert(value))
+    return exp.Literal.string(value)
+
+
+def sql(template: str, **parts: Part) -> exp.Expression:
+    """
+    Parse a template in Trino's dialect and put `parts` in the places of `:name`.
+
+    >>> sql("length(:x) > :n", x=exp.column("name"), n=3).sql("trino")
+    'LENGTH(name) > 3'
+    """
+    tree = _parsed(template).copy()
+    for place in list(tree.find_all(exp.Placeholder)):
+        part = literal(parts[place.name])
+        part = (
+            exp.paren(part.copy()) if isinstance(part, exp.Binary | exp.Connector) else part.copy()
+        )
+        if place is tree:
+            return part
+        place.replace(part)
+    return tree
+
+
+def query(template: str, **parts: Part) -> exp.Query:
+    """`sql` for a whole SELECT."""
+    tree = sql(template, **parts)
+    if not isinstance(tree, exp.Query):
+        raise TypeError(f"not a query: {template[:80]}")
+    return tree
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """A column, always quoted: contract names may be words of SQL."""
+    return exp.column(exp.to_identifier(name, quoted=True), table=table)
+
+
+def call(name: str, *arguments: Part) -> exp.Expression:
+    """A call of one of redcliff's own functions, to be unfolded or rendered."""
+    return exp.Anonymous(this=name, expressions=[literal(a).copy() for a in arguments])
+
+
+def type_of(data_type: DataType) -> exp.DataType:
+    """The SQL type of a contract's type; varchar and char carry no length in the lake."""
+    match data_type.name:
+        case TypeName.DECIMAL:
+            return exp.DataType.build(f"DECIMAL({data_type.precision},{data_type.scale})", "trino")
+        case TypeName.INSTANT:
+            return exp.DataType.build("TIMESTAMP WITH TIME ZONE", "trino")
+        case TypeName.MAP:
+            return exp.DataType.build("MAP(VARCHAR, VARCHAR)", "trino")
+        case TypeName.STRINGS:
+            return exp.DataType.build("ARRAY(VARCHAR)", "trino")
+        case TypeName.STRING:
+            return exp.DataType.build("VARCHAR", "trino")
+        case other:
+            return exp.DataType.build(other.value.upper(), "trino")
+
+
+def cast_to(value: exp.Expression, data_type: DataType) -> exp.Expression:
+    """`CAST(value AS type)`."""
+    return exp.Cast(this=value.copy(), to=type_of(data_type))
+
+
+def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+    """The conjunction; TRUE of none."""
+    return exp.and_(*[c.copy() for c in conditions]) or exp.true()
+
+
+def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+    """The disjunction; FALSE of none."""
+    listed = [c.copy() for c in conditions]
+    return exp.or_(*listed) if listed else exp.false()
+
+
+# --- redcliff's own functions, in plain SQL ------------------------------------------------
+
+CITIZEN_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+def _weighted_sum(x: exp.Expression, alphabet: str, weights: Sequence[int]) -> exp.Expression:
+    """Σ weight × place of the character in the alphabet; strpos never fails, unlike a cast."""
+    terms: exp.Expression | None = None
+    for place, weight in enumerate(weights, start=1):
+        term = sql(
+            "(strpos(:alphabet, substr(:x, :place, 1)) - 1) * :weight",
+            alphabet=alphabet,
+            x=x,
+            place=place,
+            weight=weight,
+        )
+        terms = term if terms is None else exp.Add(this=terms, expression=term)
+    assert terms is not None
+    return exp.paren(terms)
+
+
+def _check_character(x: exp.Expression) -> exp.Expression:
+    total = _weighted_sum(x, "0123456789", CITIZEN_ID_WEIGHTS)
+    return sql("substr('10X98765432', mod(:total, 11) + 1, 1)", total=total)
+
+
+def _to_18_digits(x: exp.Expression) -> exp.Expression:
+    """15 digits were issued until 1999: the century is 19, the check character is added."""
+    body = sql("concat(substr(:x, 1, 6), '19', substr(:x, 7, 9))", x=x)
+    return sql(
+        r"CASE WHEN regexp_like(:x, '^[0-9]{15}$') THEN concat(:body, :check) ELSE :x END",
+        x=x,
+        body=body,
+        check=_check_character(body),
+    )
+
+
+def _is_citizen_id(x: exp.Expression, on: exp.Expression) -> exp.Expression:
+    """GB 11643: 17 digits and a check character, a real birth date not after the business date."""
+    return sql(
+        r"""CASE WHEN :x IS NULL THEN NULL
+                 WHEN NOT regexp_like(:x, '^[1-9][0-9]{16}[0-9X]$') THEN FALSE
+                 WHEN substr(:x, 18, 1) <> :check THEN FALSE
+                 ELSE coalesce(
+                   try_cast(concat(substr(:x, 7, 4), '-', substr(:x, 11, 2), '-', substr(:x, 13, 2)) AS date)
+                     <= :day, FALSE) END""",
+        x=x,
+        check=_check_character(x),
+        day=on,
+    )
+
+
+def _is_uscc(x: exp.Expression) -> exp.Expression:
+    """GB 32100: 18 characters of 31, the last one the check character (weights 3^i mod 31)."""
+    total = _weighted_sum(x, USCC_ALPHABET, [pow(3, i, 31) for i in range(17)])
+    check = sql(
+        "substr(:alphabet, mod(31 - mod(:total, 31), 31) + 1, 1)",
+        alphabet=USCC_ALPHABET,
+        total=total,
+    )
+    return sql(
+        r"""CASE WHEN :x IS NULL THEN NULL
+                 WHEN NOT regexp_like(:x, '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$') THEN FALSE
+                 ELSE substr(:x, 18, 1) = :check END""",
+        x=x,
+        check=check,
+    )
+
+
+def _let(name: str, value: exp.Expression, body: Rewrite) -> exp.Expression:
+    """Compute `value` once and use it as `name` in `body`: a checksum needs its text 17 times."""
+    bound = exp.Lambda(this=body(exp.column(name)), expressions=[exp.to_identifier(name)])
+    listed = exp.Array(expressions=[value.copy()])
+    return call("first_of", exp.Transform(this=listed, expression=bound))
+
+
+def _standard_citizen_id(x: exp.Expression) -> exp.Expression:
+    text = sql("upper(:x)", x=call("half_width", x))
+    return _let("digits_", text, _to_18_digits)
+
+
+def _standard_uscc(x: exp.Expression) -> exp.Expression:
+    return sql("upper(:x)", x=call("half_width", x))
+
+
+def _half_width(x: exp.Expression) -> exp.Expression:
+    return sql("translate(:x, :full, :half)", x=x, full=FULL_WIDTH, half=HALF_WIDTH)
+
+
+def macros(business_date: date | None) -> Mapping[str, Rewrite]:
+    """Functions that rules and models may call, each as plain SQL; dates are given, never the clock's."""
+
+    def day() -> exp.Expression:
+        if business_date is None:
+            raise ValueError("business_date() has no meaning here")
+        return literal(business_date)
+
+    return {
+        "business_date": day,
+        "run_date": day,
+        "half_width": _half_width,
+        "standard_citizen_id": _standard_citizen_id,
+        "standard_uscc": _standard_uscc,
+        "is_citizen_id": lambda x: _let(
+            "id_", _standard_citizen_id(x), lambda id_: _is_citizen_id(id_, day())
+        ),
+        "is_uscc": lambda x: _let("code_", _standard_uscc(x), _is_uscc),
+        "to_18_digits": _to_18_digits,
+        "is_standard_citizen_id": lambda x: _is_citizen_id(x, day()),
+        "is_standard_uscc": _is_uscc,
+        "trim_all": lambda x: exp.Trim(
+            this=x.copy(), expression=exp.Literal.string(WHITE_SPACE), position="BOTH"
+        ),
+    }
+
+
+def replace_calls(tree: exp.Expression, rewrites: Mapping[str, Rewrite]) -> exp.Expression:
+    """Replace calls, innermost first, until none is left that `rewrites` knows."""
+
+    def once(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Anonymous):
+            rewrite = rewrites.get(str(node.this).lower())
+            if rewrite is not None:
+                arguments = [replace_calls(a, rewrites) for a in node.expressions]
+                return replace_calls(rewrite(*arguments), rewrites)
+        return node
+
+    return cast(exp.Expression, tree.transform(once))
+
+
+def unfold(tree: exp.Expression, day: date | None = None) -> exp.Expression:
+    """
+    `tree` with redcliff's own functions as plain SQL.
+
+    `day` is what `business_date()` and `run_date()` stand for; ValueError when the tree asks for
+    it and there is none.
+    """
+    return replace_calls(tree, macros(day))

@@ -1,0 +1,238 @@
+"""
+Refreshing the thematic layer: every model whose inputs changed, inputs before readers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from catalog import shapes
+from catalog.contract import Contract
+from catalog.errors import ModelError
+from catalog.models import model_inputs
+from catalog.naming import split_table_name, table_name
+from catalog.vocabulary import Layer
+from jobs.load import Context
+from lake import failpoints
+from lake.engine import Merge, Transaction, Workspace
+from pipelines.golden import golden_select
+from pipelines.keys import BY_IDENTIFIER, entity_id, unassigned
+from pipelines.refresh import difference, hashed, operations, soundness
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did to a thematic table; all zero when its inputs had not changed."""
+
+    dataset: str
+    upserted: int
+    deleted: int
+    seconds: float
+
+
+def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
+    """
+    Bring one thematic table up to its inputs as they stand now.
+
+    The whole result is computed and its difference merged by key, so that the table's change feed
+    carries real changes only. Nothing is done when neither inputs nor model have changed.
+    """
+    started = time.monotonic()
+    inputs = _input_versions(context, contract)
+    fingerprint = _fingerprint(context, contract, inputs)
+    if context.ledger.refreshed(contract.id) == fingerprint:
+        return Refreshed(contract.id, 0, 0, time.monotonic() - started)
+    shape = shapes.thematic_shape(contract)
+    transaction = Transaction(f"redcliff/refresh/{contract.id}/{fingerprint}")
+    with (
+        context.leases.hold(shape.table) as lease,
+        context.engine.workspace(run_date) as workspace,
+    ):
+        for table, version in inputs.items():
+            workspace.add_table(relation(table), context.tables.path(table), version)
+        made = _Refresh(context, contract, shape, transaction, workspace)
+        upserted, deleted = (
+            made.assign_keys() if contract.key_register else made.merge_difference(lease.check)
+        )
+    version = context.tables.version(shape.table)
+    failpoints.reach("refreshed")
+    seconds = time.monotonic() - started
+    context.ledger.record_refresh(contract.id, fingerprint, version or 0, seconds)
+    return Refreshed(contract.id, upserted, deleted, seconds)
+
+
+def relation(table: str) -> str:
+    """The name of a table's relation in a workspace: one word."""
+    return table.replace(".", "__")
+
+
+def localized(query: exp.Query) -> exp.Query:
+    """`query` with `<layer>.<table>` read from the workspace's relations."""
+    renamed = query.copy()
+    for table in renamed.find_all(exp.Table):
+        if table.db:
+            name = relation(f"{table.db}.{table.name}")
+            alias = table.alias or table.name
+            table.replace(exp.to_table(name).as_(alias))
+    return renamed
+
+
+def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
+    """The version of every input; an input that nobody has delivered yet is an empty table."""
+    versions: dict[str, int] = {}
+    for table in sorted(model_inputs(context.catalog, contract)):
+        layer, dataset = split_table_name(table)
+        source = context.catalog.get(dataset)
+        shape = (
+            shapes.curated_shape(source)
+            if layer is Layer.CURATED
+            else shapes.thematic_shape(source)
+        )
+        version = context.tables.version(table)
+        versions[table] = context.tables.ensure(shape) if version is None else version
+    return versions
+
+
+def _fingerprint(context: Context, contract: Contract, inputs: Mapping[str, int]) -> str:
+    parts = [dict(inputs), contract.content_hash, context.catalog.model_sql(contract)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class _Refresh:
+    def __init__(
+        self,
+        context: Context,
+        contract: Contract,
+        shape: shapes.Shape,
+        transaction: Transaction,
+        workspace: Workspace,
+    ) -> None:
+        self.context = context
+        self.contract = contract
+        self.shape = shape
+        self.transaction = transaction
+        self.workspace = workspace
+
+    # --- models ------------------------------------------------------------------------------
+
+    def _model(self) -> exp.Query:
+        if self.contract.golden is not None:
+            return golden_select(self.context.catalog, self.contract)
+        text = self.context.catalog.model_sql(self.contract)
+        if text is None:
+            raise ModelError(
+                f"{self.contract.id} has neither a golden declaration nor a model; write "
+                f"pipelines/thematic/{self.contract.theme}/{self.contract.dataset}.sql"
+            )
+        parsed = sqlglot.parse_one(text, dialect="trino")
+        assert isinstance(parsed, exp.Query)
+        return parsed
+
+    def merge_difference(self, check_lease: Callable[[], None]) -> tuple[int, int]:
+        contract, workspace, tables = self.contract, self.workspace, self.context.tables
+        before = tables.version(self.shape.table)
+        computed = hashed(contract, localized(self._model()))
+        workspace.add_query("computed", computed, keep=True)
+        rows = self._check_sound()
+        path = tables.path(self.shape.table)
+        if before is None or tables.rows(self.shape.table) == 0:
+            if rows == 0:
+                tables.ensure(self.shape)
+                return 0, 0
+            tables.ensure(self.shape)
+            check_lease()
+            names = [exp.column(n, quoted=True) for n in self.shape.column_names]
+            workspace.append(path, exp.select(*names).from_("computed"), self.transaction)
+            return rows, 0
+        workspace.add_table("existing", path, before)
+        workspace.add_query("changes", difference(contract, "computed", "existing"), keep=True)
+        counted = {r["_op"]: r["n"] for r in workspace.rows(operations("changes")).to_pylist()}
+        if counted:
+            check_lease()
+            changes = exp.select("*").from_("changes")
+            workspace.merge(path, changes, Merge(on=contract.key), self.transaction)
+        return counted.get("upsert", 0), counted.get("delete", 0)
+
+    def _check_sound(self) -> int:
+        """A model whose key repeats, or that leaves a required column empty, writes nothing."""
+        found = self.workspace.rows(soundness(self.contract, "computed")).to_pylist()[0]
+        problems = [
+            f"{n} row(s) have no {name.removeprefix('no_')}"
+            for name, n in found.items()
+            if name.startswith("no_") and n
+        ]
+        if found["rows"] != found["keys"]:
+            problems.append(
+                f"{found['rows']} rows have only {found['keys']} different keys "
+                f"({', '.join(self.contract.key)})"
+            )
+        if problems:
+            raise ModelError(
+                f"{self.contract.id}: {'; '.join(problems)}; nothing was written, mend "
+                f"pipelines/thematic/{self.contract.theme}/{self.contract.dataset}.sql"
+            )
+        return int(found["rows"])
+
+    # --- key registers -----------------------------------------------------------------------
+
+    def assign_keys(self) -> tuple[int, int]:
+        """Append an assignment for every record whose identifier the register does not know yet."""
+        register = self.contract.key_register
+        assert register is not None
+        tables = self.context.tables
+        tables.ensure(self.shape)
+        self.workspace.add_table(relation(self.shape.table), tables.path(self.shape.table))
+        assigned = [self._assigned(dataset) for dataset in register.sources]
+        rows = pa.concat_tables(assigned)
+        if rows.num_rows == 0:
+            return 0, 0
+        self.workspace.add_rows("assigned_rows", rows)
+        new = hashed(self.contract, exp.select("*").from_("assigned_rows"))
+        self.workspace.append(tables.path(self.shape.table), new, self.transaction)
+        return rows.num_rows, 0
+
+    def _assigned(self, dataset: str) -> pa.Table:
+        register = self.contract.key_register
+        assert register is not None
+        secret = self.context.settings.site_secret
+        source = self.context.catalog.get(dataset)
+        found = self.workspace.rows(localized(unassigned(self.contract, source)))
+        columns: dict[str, list[object]] = {
+            name: []
+            for name in (
+                "source_dataset",
+                "source_key",
+                "ordinal",
+                register.entity,
+                "delivery_id",
+                "reason",
+            )
+        }
+        for batch in found.to_batches():
+            for row in batch.to_pylist():
+                new_id = entity_id(secret, register.identity, row["identity"])
+                if new_id == row["entity_id"]:
+                    continue
+                values = (
+                    dataset,
+                    row["source_key"],
+                    (row["ordinal"] or 0) + 1,
+                    new_id,
+                    row["delivery_id"],
+                    BY_IDENTIFIER,
+                )
+                for name, value in zip(columns, values, strict=True):
+                    columns[name].append(value)
+        types = {"ordinal": pa.int32()}
+        return pa.table(
+            {n: pa.array(v, types.get(n, pa.string())) for n, v in columns.items()}
+        ).sort_by([("source_key", "ascending")])

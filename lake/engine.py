@@ -1,0 +1,100 @@
+"""
+The engine seam: the little that redcliff asks of whatever runs its SQL.
+
+An `Engine` gives workspaces. A `Workspace` is a private set of named relations (delivered files,
+tables at a version, queries over them) from which rows are read, appended and merged. Each method
+has exactly one implementation per engine; nothing outside `lake/engines/` knows which one runs.
+
+Queries are sqlglot expressions in Trino's dialect over the workspace's relations and redcliff's
+own functions (`pipelines.dialect`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Protocol
+
+from sqlglot import exp
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lake.readers import Reading
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """
+    What a commit is called in the Delta log: the same pair never commits twice to one table.
+
+    `app` is `redcliff/<delivery_id>` with the load generation as version, or
+    `redcliff/refresh/<dataset>/<hash of input versions>` with version 1.
+    """
+
+    app: str
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class Merge:
+    """
+    How rows with an `_op` meet a table: `upsert` inserts or updates, `update` only updates,
+    `delete` removes.
+
+    `on` are the columns that identify a row, `updates` those that an update sets (None: all),
+    `target` a further condition on the table's row (alias `t`).
+    """
+
+    on: tuple[str, ...]
+    updates: tuple[str, ...] | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A landed file: where its bytes are, and its name as delivered."""
+
+    path: str
+    name: str
+
+
+class Workspace(Protocol):
+    """A private set of relations; closing it frees what was kept."""
+
+    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
+        """Relation `name` holds the records of `files` as `lake.readers` reads them."""
+
+    def add_rows(self, name: str, rows: pa.Table) -> None:
+        """Relation `name` holds `rows`."""
+
+    def add_table(self, name: str, path: str, version: int | None = None) -> None:
+        """Relation `name` is the Delta table at `path`, at `version` or the newest."""
+
+    def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
+        """Relation `name` is `query`; with `keep` it is computed once and held."""
+
+    def rows(self, query: exp.Query) -> pa.Table:
+        """The rows of `query`."""
+
+    def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
+        """Append the rows of `query` to the table at `path`, in one commit."""
+
+    def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
+        """Merge the rows of `query`, each with an `_op`, into the table at `path`, in one commit."""
+
+
+class Engine(Protocol):
+    """What runs redcliff's SQL; one per process and run."""
+
+    name: str
+    parallel: int
+    """How many workspaces may profitably work at once."""
+
+    def workspace(self, day: date | None = None) -> AbstractContextManager[Workspace]:
+        """A new workspace; `day` is what `business_date()` and `run_date()` stand for in it."""
+
+    def close(self) -> None:
+        """Free the engine; its workspaces are gone."""

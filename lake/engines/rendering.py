@@ -1,0 +1,98 @@
+"""
+What engines say differently: the one place that knows.
+
+A query arrives in Trino's dialect with redcliff's own functions (`catalog.dialect`). Those that
+are plain SQL are unfolded there; those that have another name or form on an engine are replaced
+here, and sqlglot writes the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import cast
+
+from sqlglot import exp
+
+from catalog.dialect import Rewrite, replace_calls, sql, unfold
+
+
+def _spark_ratio(a: exp.Expression, b: exp.Expression, scale: exp.Expression) -> exp.Expression:
+    """Half-up to `scale` digits in whole numbers of hundredths, so that no engine's `/` decides."""
+    digits = int(scale.name)
+    return sql(
+        f"""CASE WHEN :b = 0 THEN NULL ELSE
+              CAST(:quotient AS DECIMAL(20,{digits})) * CAST(:unit AS DECIMAL(20,{digits})) END""",
+        b=b,
+        quotient=exp.IntDiv(
+            this=exp.paren(
+                sql(
+                    "CAST(:a * 100 AS BIGINT) * :factor + CAST(:b * 100 AS BIGINT)",
+                    a=a,
+                    b=b,
+                    factor=2 * 10**digits,
+                )
+            ),
+            expression=exp.paren(sql("CAST(:b * 100 AS BIGINT) * 2", b=b)),
+        ),
+        unit=Decimal(1).scaleb(-digits),
+    )
+
+
+def _named(name: str, *arguments: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=name, expressions=[a.copy() for a in arguments])
+
+
+def _spark_record_json(*pairs: exp.Expression) -> exp.Expression:
+    options = _named("map", exp.Literal.string("ignoreNullFields"), exp.Literal.string("false"))
+    return _named("to_json", _named("named_struct", *pairs), options)
+
+
+def _spark_map_of_present(*pairs: exp.Expression) -> exp.Expression:
+    """A map without the entries whose value is NULL."""
+    entries = [
+        _named("named_struct", exp.Literal.string("k"), k, exp.Literal.string("v"), v)
+        for k, v in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    present = exp.Lambda(this=sql("NOT e.v IS NULL"), expressions=[exp.to_identifier("e")])
+    return _named("map_from_entries", _named("filter", _named("array", *entries), present))
+
+
+SPARK: Mapping[str, Rewrite] = {
+    "row_hash_of": lambda x: sql("substr(:h, 1, 32)", h=_named("sha2", x, exp.Literal.number(256))),
+    "timestamp_text": lambda x: _named(
+        "date_format", x, exp.Literal.string("yyyy-MM-dd HH:mm:ss.SSS")
+    ),
+    "to_milliseconds": lambda x: _named("date_trunc", exp.Literal.string("MILLISECOND"), x),
+    "to_local_milliseconds": lambda x: exp.cast(
+        _named("date_trunc", exp.Literal.string("MILLISECOND"), x), "TIMESTAMP_NTZ", dialect="spark"
+    ),
+    "record_json": _spark_record_json,
+    "ratio": _spark_ratio,
+    "first_of": lambda x: _named("element_at", x, exp.Literal.number(1)),
+    "without_nulls": lambda x: _named("array_compact", x),
+    "map_of_present": _spark_map_of_present,
+    "appended": lambda x, y: _named("array_append", x, y),
+    "has_any": lambda x: sql("cardinality(:x) > 0", x=x),
+}
+
+ENGINES: Mapping[str, Mapping[str, Rewrite]] = {"spark": SPARK}
+
+_SPARK_TYPES = {
+    exp.DataType.Type.TIMESTAMP: exp.DataType.Type.TIMESTAMPNTZ,
+    exp.DataType.Type.TIMESTAMPTZ: exp.DataType.Type.TIMESTAMPLTZ,
+}
+
+
+def render(tree: exp.Expression, engine: str, day: date | None = None) -> str:
+    """
+    The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
+    """
+    plain = replace_calls(unfold(tree, day), ENGINES[engine])
+    if engine == "spark":
+        for data_type in plain.find_all(exp.DataType):
+            if data_type.this in _SPARK_TYPES:
+                data_type.set("this", _SPARK_TYPES[data_type.this])
+                data_type.set("expressions", None)
+    return cast(str, plain.sql(dialect=engine))

@@ -1,0 +1,213 @@
+"""
+The engine seam on Spark and Delta Lake: one session per run, a child session per workspace.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from sqlglot import exp
+
+from lake.engine import LandedFile, Merge, Transaction
+from lake.engines.rendering import render
+
+if TYPE_CHECKING:
+    from lake.readers import Reading
+
+LOG4J = """rootLogger.level = error
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+"""
+
+SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.caseSensitive": "true",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.python.worker.reuse": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",
+    # A city's tables are small: 50 and 200 partitions of nothing cost more than the work.
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
+}
+
+
+def start_session(
+    *, master: str, memory: str, jars: Sequence[Path], java_home: Path, scratch: Path
+) -> SparkSession:
+    """
+    Start (or get) this process's Spark session.
+
+    `memory` is the JVM's heap; `scratch` takes shuffle files and the log settings.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    log4j = scratch / "log4j2.properties"
+    log4j.write_text(LOG4J, encoding="utf-8")
+    os.environ["JAVA_HOME"] = str(java_home)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost"
+    builder: Any = SparkSession.builder
+    builder = builder.master(master).appName("redcliff")
+    for key, value in SETTINGS.items():
+        builder = builder.config(key, value)
+    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} -Dderby.system.home={scratch}"
+    builder = (
+        builder.config("spark.jars", ",".join(str(jar) for jar in jars))
+        .config("spark.driver.memory", memory)
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.extraJavaOptions", options)
+        .config("spark.local.dir", str(scratch))
+        .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
+    )
+    session: SparkSession = builder.getOrCreate()
+    return session
+
+
+class SparkWorkspace:
+    """Relations are temporary views of a child session, which also carries the transaction."""
+
+    def __init__(self, session: SparkSession, day: date | None) -> None:
+        self._session = session
+        self._day = day
+        self._kept: list[DataFrame] = []
+
+    def _frame(self, query: exp.Query) -> DataFrame:
+        return self._session.sql(render(query, "spark", self._day))
+
+    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
+        """One task a file, each running the reader of `lake.readers`."""
+        listed = pa.table(
+            {"path": [f.path for f in files], "name": [f.name for f in files]},
+            schema=pa.schema([("path", pa.string()), ("name", pa.string())]),
+        )
+        frame = self._session.createDataFrame(listed)
+        if len(files) > 1:
+            frame = frame.repartition(len(files))
+        frame.mapInArrow(_Records(reading), _spark_schema(reading.schema)).createOrReplaceTempView(
+            name
+        )
+
+    def add_rows(self, name: str, rows: pa.Table) -> None:
+        """A local relation; meant for what fits the driver."""
+        self._session.createDataFrame(rows).createOrReplaceTempView(name)
+
+    def add_table(self, name: str, path: str, version: int | None = None) -> None:
+        """The Delta table at a version."""
+        reader = self._session.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        reader.load(path).createOrReplaceTempView(name)
+
+    def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
+        """A view; kept ones are held in memory, or on disk when there is no room."""
+        frame = self._frame(query)
+        if keep:
+            frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
+            self._kept.append(frame)
+        frame.createOrReplaceTempView(name)
+
+    def rows(self, query: exp.Query) -> pa.Table:
+        """The rows of `query`, collected to this process."""
+        return self._frame(query).toArrow()
+
+    def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
+        """One Delta commit; skipped by Delta when the transaction stands already."""
+        frame = self._frame(query)
+        with self._committing(transaction):
+            frame.write.format("delta").mode("append").save(path)
+
+    def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
+        """One Delta commit; columns are matched by name."""
+        source = self._frame(query)
+        columns = [c for c in source.columns if c != "_op"]
+        updates = merge.updates if merge.updates is not None else tuple(columns)
+        source.createOrReplaceTempView("_merge_source")
+        on = [f"t.`{c}` = s.`{c}`" for c in merge.on]
+        if merge.target is not None:
+            on.append(f"({merge.target})")
+        statement = f"""
+            MERGE INTO delta.`{path}` AS t USING _merge_source AS s ON {" AND ".join(on)}
+            WHEN MATCHED AND s._op = 'delete' THEN DELETE
+            WHEN MATCHED THEN UPDATE SET {", ".join(f"t.`{c}` = s.`{c}`" for c in updates)}
+            WHEN NOT MATCHED AND s._op = 'upsert' THEN INSERT ({", ".join(f"`{c}`" for c in columns)})
+              VALUES ({", ".join(f"s.`{c}`" for c in columns)})"""
+        with self._committing(transaction):
+            self._session.sql(statement)
+
+    @contextmanager
+    def _committing(self, transaction: Transaction) -> Iterator[None]:
+        conf = self._session.conf
+        conf.set("spark.databricks.delta.write.txnAppId", transaction.app)
+        conf.set("spark.databricks.delta.write.txnVersion", str(transaction.version))
+        try:
+            yield
+        finally:
+            conf.unset("spark.databricks.delta.write.txnAppId")
+            conf.unset("spark.databricks.delta.write.txnVersion")
+
+    def close(self) -> None:
+        """Give back what was kept."""
+        for frame in self._kept:
+            frame.unpersist()
+
+
+class _Records:
+    """Runs the reader on an executor; pickled there by reference to `lake.readers`."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def __call__(self, files: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        from lake.readers import read
+
+        for batch in files:
+            for file in batch.to_pylist():
+                yield from read(self._reading, file["path"], file["name"])
+
+
+def _spark_schema(schema: pa.Schema) -> str:
+    names = {pa.string(): "string", pa.int64(): "bigint"}
+    return ", ".join(f"`{field.name}` {names[field.type]}" for field in schema)
+
+
+class SparkEngine:
+    """Spark, locally or on a cluster, by its session."""
+
+    name = "spark"
+    parallel = 3  # small jobs wait more for planning and commits than for cores
+
+    def __init__(self, session: SparkSession) -> None:
+        self._session = session
+
+    @contextmanager
+    def workspace(self, day: date | None = None) -> Iterator[SparkWorkspace]:
+        """A child session: its own views and settings, the same cache and executors."""
+        workspace = SparkWorkspace(self._session.newSession(), day)
+        try:
+            yield workspace
+        finally:
+            workspace.close()
+
+    def close(self) -> None:
+        """Stop Spark."""
+        self._session.stop()

@@ -1,0 +1,125 @@
+"""
+The tables of the lake and their Delta logs, read and created without any engine.
+
+Creating a table and asking for its version, schema or transactions needs no query engine: delta-rs
+does it in milliseconds on every store, for both engines alike.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, Field, Schema, TableFeatures
+from deltalake.exceptions import TableNotFoundError
+from deltalake.schema import ArrayType, MapType, PrimitiveType
+
+from catalog.contract import DataType, TypeName
+from catalog.shapes import Shape
+
+_PRIMITIVE = {
+    TypeName.STRING: "string",
+    TypeName.INTEGER: "integer",
+    TypeName.BIGINT: "long",
+    TypeName.BOOLEAN: "boolean",
+    TypeName.DATE: "date",
+    TypeName.TIMESTAMP: "timestamp_ntz",
+    TypeName.INSTANT: "timestamp",
+}
+
+
+def delta_type(data_type: DataType) -> PrimitiveType | MapType | ArrayType:
+    """The Delta type of a contract's type."""
+    match data_type.name:
+        case TypeName.DECIMAL:
+            return PrimitiveType(f"decimal({data_type.precision},{data_type.scale})")
+        case TypeName.MAP:
+            return MapType("string", "string")
+        case TypeName.STRINGS:
+            return ArrayType("string")
+        case name:
+            return PrimitiveType(_PRIMITIVE[name])
+
+
+class Tables:
+    """The tables under one root, by name `<layer>.<theme>__<dataset>[__<part>]`."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def path(self, table: str) -> str:
+        """Where the table lies: `<root>/<layer>/<theme>__<dataset>`."""
+        layer, _, folder = table.partition(".")
+        return f"{self.root}/{layer}/{folder}"
+
+    def names(self) -> list[str]:
+        """The names of all tables that exist, sorted."""
+        found = Path(self.root).glob("*/*/_delta_log")
+        return sorted(f"{log.parent.parent.name}.{log.parent.name}" for log in found)
+
+    def open(self, table: str) -> DeltaTable | None:
+        """The table, or None when it does not exist."""
+        try:
+            return DeltaTable(self.path(table))
+        except TableNotFoundError:
+            return None
+
+    def version(self, table: str) -> int | None:
+        """The newest version of the table, or None when it does not exist."""
+        opened = self.open(table)
+        return None if opened is None else opened.version()
+
+    def has_transaction(self, table: str, app: str, version: int) -> bool:
+        """Whether the table holds a commit of this transaction."""
+        opened = self.open(table)
+        if opened is None:
+            return False
+        committed = opened.transaction_version(app)
+        return committed is not None and committed >= version
+
+    def ensure(self, shape: Shape) -> int:
+        """
+        Create the table unless it exists, and return its version.
+
+        With timestamps without zone the Delta protocol lists its features one by one, and
+        delta-rs forgets the one that Spark wants for NOT NULL; it is added in a commit of its own.
+        """
+        opened = self.open(shape.table)
+        if opened is None:
+            fields = [
+                Field(
+                    c.name,
+                    delta_type(c.type),
+                    nullable=not c.required,
+                    metadata={"comment": c.comment},
+                )
+                for c in shape.columns
+            ]
+            opened = DeltaTable.create(
+                self.path(shape.table),
+                Schema(fields),
+                mode="ignore",
+                description=shape.description,
+                configuration=dict(shape.properties),
+            )
+        protocol = opened.protocol()
+        wanted = {"invariants": TableFeatures.Invariants}
+        if shape.properties.get("delta.appendOnly") == "true":
+            wanted["appendOnly"] = TableFeatures.AppendOnly
+        if protocol.writer_features is not None:
+            missing = [f for name, f in wanted.items() if name not in protocol.writer_features]
+            if missing:
+                opened.alter.add_feature(missing, allow_protocol_versions_increase=True)
+        return opened.version()
+
+    def rows(self, table: str, version: int | None = None) -> int:
+        """How many rows a version (default: the newest) holds, from the log's statistics."""
+        if self.open(table) is None:
+            return 0
+        return DeltaTable(self.path(table), version=version).count()
+
+    def values(self, table: str, column: str, version: int) -> pa.ChunkedArray:
+        """The distinct values of one column at a version; for code tables and the like."""
+        found = DeltaTable(self.path(table), version=version).to_pyarrow_table(columns=[column])
+        return pc.unique(found[column].drop_null())

@@ -1,0 +1,66 @@
+"""
+Key registers: which record of which source belongs to which person or entity.
+
+A register is append-only and an input of every rebuild. An id is an HMAC of the identifier that
+the records share, under the site's secret: it depends on neither order nor engine, and tells
+nothing of the identifier to those who do not have the secret. The secret never enters a query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from sqlglot import exp
+
+from catalog.contract import Contract
+from catalog.dialect import column, sql
+from catalog.naming import table_name
+from catalog.vocabulary import Layer
+from pipelines.difference import key_text
+
+BY_IDENTIFIER = "identifier"
+"""The reason of an assignment: the record carries a valid identifier."""
+
+
+def entity_id(secret: bytes, identity: str, value: str) -> str:
+    """
+    The id of the person or entity with this identifier: 32 hexadecimal characters.
+
+    >>> entity_id(b"secret", "uscc", "91421281MA4900000T") == entity_id(b"other", "uscc", "91421281MA4900000T")
+    False
+    """
+    return hmac.new(secret, f"{identity}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def unassigned(register: Contract, source: Contract) -> exp.Query:
+    """
+    The records of one source that carry an identifier and are new to the register, or have
+    changed since it assigned them: `source_key, identity, delivery_id, ordinal, entity_id`,
+    the last two NULL for a new record.
+    """
+    key_register = register.key_register
+    assert key_register is not None
+    latest = sql(
+        f"""SELECT source_key, ordinal, {key_register.entity} AS entity_id, delivery_id
+            FROM (SELECT *, row_number() OVER (PARTITION BY source_key ORDER BY ordinal DESC) AS n
+                  FROM {table_name(register.id, Layer.THEMATIC)} WHERE source_dataset = :source) AS r
+            WHERE n = 1""",
+        source=source.id,
+    )
+    assert isinstance(latest, exp.Query)
+    rows = (
+        exp.select(
+            exp.alias_(key_text(source, "s"), "source_key"),
+            exp.alias_(column(key_register.identity, "s"), "identity"),
+            exp.alias_(column("_delivery_id", "s"), "delivery_id"),
+        )
+        .from_(exp.to_table(table_name(source.id, Layer.CURATED)).as_("s"))
+        .where(sql("NOT :identity IS NULL", identity=column(key_register.identity, "s")))
+    )
+    return (
+        exp.select("s.source_key", "s.identity", "s.delivery_id", "a.ordinal", "a.entity_id")
+        .from_(rows.subquery("s"))
+        .join(latest.subquery("a"), on="s.source_key = a.source_key", join_type="left")
+        .where("a.entity_id IS NULL OR a.delivery_id <> s.delivery_id")
+    )

@@ -1,0 +1,339 @@
+"""
+From delivered text to typed values: what `docs/reference/contract.md` calls standardising.
+
+`standardize` adds to every delivered row, beside the text as delivered (`_text_<column>`):
+
+* `_row_hash`, the same on every engine;
+* `_std_<column>`, the standard text: trimmed, null words absent, codes and width settled;
+* `<column>`, the typed value, NULL where the text cannot be typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from sqlglot import exp
+
+from catalog.contract import Column, Contract, TypeName
+from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
+from catalog.dialect import call, cast_to, column, sql
+
+NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
+PERMANENT_WORDS = ("长期", "永久", "长期有效")
+PERMANENT_DATES = (date(2099, 12, 31), date(9999, 9, 9))
+TRUE_WORDS = ("1", "true", "是", "y", "yes", "t")
+FALSE_WORDS = ("0", "false", "否", "n", "no", "f")
+TECHNICAL = ("_extra", "_change", "_file", "_row_number", "_missing", "_fault", "_record")
+"""What the readers add to every record."""
+
+
+def text(name: str) -> exp.Column:
+    """The column's text as delivered."""
+    return column(f"_text_{name}")
+
+
+def standard_text(name: str) -> exp.Column:
+    """The column's standard text."""
+    return column(f"_std_{name}")
+
+
+def is_code_like(c: Column) -> bool:
+    """Whether full-width letters and digits become ASCII: never in names and free text."""
+    return (
+        c.is_key
+        or c.type.name is not TypeName.STRING
+        or c.semantic_type is not None
+        or c.code_table is not None
+        or bool(c.codes)
+        or c.name.endswith("_code")
+    )
+
+
+def row_hash(contract: Contract) -> exp.Expression:
+    """
+    The hash of a row over its text in contract order.
+
+    Every value stands as `<length>:<text>` and an absent one as `-`, so that null, the empty text
+    and text that looks like a separator never give the same row. An unreadable record is hashed
+    by what stood there.
+    """
+    names = [f"_text_{c.name}" for c in contract.delivered_columns]
+    if contract.source and contract.source.mode is Mode.CHANGES:
+        names.append("_change")
+    pieces = [
+        sql("coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')", x=column(name))
+        for name in names
+    ]
+    whole = exp.Concat(expressions=[exp.Literal.string("="), *pieces], safe=False, coalesce=False)
+    return sql(
+        "row_hash_of(CASE WHEN _fault IS NULL THEN :whole ELSE concat('!', _record) END)",
+        whole=whole,
+    )
+
+
+def _one_of(value: exp.Expression, words: tuple[str, ...]) -> exp.Expression:
+    return exp.In(this=value.copy(), expressions=[exp.Literal.string(w) for w in words])
+
+
+def _trimmed(c: Column) -> exp.Expression:
+    value: exp.Expression = text(c.name)
+    return call("trim_all", call("half_width", value) if is_code_like(c) else value)
+
+
+def _standard(c: Column) -> exp.Expression:
+    trimmed = column(f"_trim_{c.name}")
+    case = exp.Case().when(_one_of(trimmed, NULL_WORDS), exp.null())
+    for word, code in c.codes.items():
+        case = case.when(
+            exp.EQ(this=trimmed.copy(), expression=exp.Literal.string(word)), code_literal(code)
+        )
+    case = case.else_(trimmed.copy())
+    if c.semantic_type is SemanticType.CITIZEN_ID:
+        # 15 digits and a lower-case x are other forms of the same number, not other numbers.
+        return sql("upper(:x)", x=case)
+    return sql("upper(:x)", x=case) if c.semantic_type is SemanticType.USCC else case
+
+
+def code_literal(code: str) -> exp.Expression:
+    """A code as SQL: codes are text, also when they look like numbers."""
+    return exp.Literal.string(str(code))
+
+
+# --- typed values --------------------------------------------------------------------------
+
+_SEPARATED: Mapping[DateForm, str] = {
+    DateForm.SLASHED: r"^([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})$",
+    DateForm.DOTTED: r"^([0-9]{4})[.]([0-9]{1,2})[.]([0-9]{1,2})$",
+    DateForm.CHINESE: r"^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日$",
+}
+_MIDNIGHT = r"[ T]00:00(:00([.]0+)?)?$"
+
+
+def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
+    """The date that `x` writes in one of the forms; midnight behind it is Excel's habit."""
+    case = exp.Case()
+    if DateForm.ISO in forms:
+        case = case.when(
+            sql(rf"regexp_like(:x, '^[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}({_MIDNIGHT}|$)')", x=x),
+            sql(
+                """TRY_CAST(concat(substr(:x, 1, 4), '-', lpad(split_part(:day, '-', 2), 2, '0'), '-',
+                            lpad(split_part(:day, '-', 3), 2, '0')) AS date)""",
+                x=x,
+                day=sql("split_part(replace(:x, 'T', ' '), ' ', 1)", x=x),
+            ),
+        )
+    if DateForm.COMPACT in forms:
+        case = case.when(
+            sql("regexp_like(:x, '^[0-9]{8}$')", x=x),
+            sql(
+                "TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2)) AS date)",
+                x=x,
+            ),
+        )
+    for form, pattern in _SEPARATED.items():
+        if form in forms:
+            case = case.when(
+                sql("regexp_like(:x, :p)", x=x, p=pattern),
+                sql(
+                    """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-', lpad(regexp_extract(:x, :p, 2), 2, '0'),
+                                '-', lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
+                    x=x,
+                    p=pattern,
+                ),
+            )
+    return case
+
+
+def _timestamp(c: Column, x: exp.Expression) -> exp.Expression:
+    """A wall-clock time, cut to milliseconds; a date alone is its midnight."""
+    case = (
+        exp.Case()
+        .when(
+            sql(
+                r"regexp_like(:x, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?$')",
+                x=x,
+            ),
+            sql("TRY_CAST(replace(:x, 'T', ' ') AS timestamp)", x=x),
+        )
+        .when(
+            sql("regexp_like(:x, '^[0-9]{14}$')", x=x),
+            sql(
+                """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2), ' ',
+                            substr(:x, 9, 2), ':', substr(:x, 11, 2), ':', substr(:x, 13, 2)) AS timestamp)""",
+                x=x,
+            ),
+        )
+        .when(
+            sql(
+                r"regexp_like(:x, '^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2} [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$')",
+                x=x,
+            ),
+            sql(
+                """TRY_CAST(concat(CAST(:day AS varchar), ' ', lpad(:clock, CASE WHEN length(:clock) > 5
+                            THEN 8 ELSE 5 END, '0')) AS timestamp)""",
+                day=_date(sql("split_part(:x, ' ', 1)", x=x), (DateForm.SLASHED,)),
+                clock=sql("split_part(:x, ' ', 2)", x=x),
+            ),
+        )
+        .else_(sql("CAST(:day AS timestamp)", day=_date(x, c.date_forms)))
+    )
+    return call("to_local_milliseconds", case)
+
+
+def _instant(c: Column, x: exp.Expression) -> exp.Expression:
+    """An instant, cut to milliseconds; without a zone it is UTC."""
+    return call(
+        "to_milliseconds",
+        sql(
+            r"""CASE WHEN regexp_like(:x, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?$')
+                     THEN TRY_CAST(:x AS timestamp with time zone) END""",
+            x=x,
+        ),
+    )
+
+
+def _number(c: Column, x: exp.Expression) -> exp.Expression:
+    whole = c.type.name in (TypeName.INTEGER, TypeName.BIGINT)
+    pattern = r"^[+-]?[0-9]+$" if whole else r"^[+-]?[0-9]+([.][0-9]+)?$"
+    value: exp.Expression = exp.TryCast(this=x.copy(), to=cast_to(x, c.type).args["to"])
+    if c.unit is not None:
+        # Money is never rounded in silence: digits beyond the fen make the value untypable.
+        digits = 2 if c.unit is Unit.YUAN else 6
+        pattern = rf"^[+-]?[0-9]+([.][0-9]{{1,{digits}}}0*)?$"
+        if c.unit is Unit.TEN_THOUSAND_YUAN:
+            value = exp.TryCast(
+                this=sql("TRY_CAST(:x AS DECIMAL(24,6)) * 10000", x=x), to=value.args["to"].copy()
+            )
+    return sql("CASE WHEN regexp_like(:x, :p) THEN :value END", x=x, p=pattern, value=value)
+
+
+def _boolean(c: Column, x: exp.Expression) -> exp.Expression:
+    lowered = sql("lower(:x)", x=x)
+    return (
+        exp.Case()
+        .when(_one_of(lowered, TRUE_WORDS), exp.true())
+        .when(_one_of(lowered, FALSE_WORDS), exp.false())
+    )
+
+
+def _string(c: Column, x: exp.Expression) -> exp.Expression:
+    match c.semantic_type:
+        case SemanticType.CITIZEN_ID:
+            number = column(f"_id_{c.name}")
+            return sql(
+                "CASE WHEN :valid THEN :x END",
+                x=number,
+                valid=call("is_standard_citizen_id", number),
+            )
+        case SemanticType.USCC:
+            return sql("CASE WHEN :valid THEN :x END", x=x, valid=call("is_standard_uscc", x))
+    return x.copy()
+
+
+_TYPED: Mapping[TypeName, Callable[[Column, exp.Expression], exp.Expression]] = {
+    TypeName.STRING: _string,
+    TypeName.INTEGER: _number,
+    TypeName.BIGINT: _number,
+    TypeName.DECIMAL: _number,
+    TypeName.BOOLEAN: _boolean,
+    TypeName.DATE: lambda c, x: _date(x, c.date_forms),
+    TypeName.TIMESTAMP: _timestamp,
+    TypeName.INSTANT: _instant,
+}
+
+
+def is_permanent(value: exp.Expression, x: exp.Expression) -> exp.Expression:
+    """Whether a date stands for 长期: by a word, or by one of the dates that mean it."""
+    dates = exp.In(
+        this=value.copy(),
+        expressions=[exp.cast(exp.Literal.string(d.isoformat()), "date") for d in PERMANENT_DATES],
+    )
+    return sql(
+        "coalesce(:words, FALSE) OR coalesce(:dates, FALSE)",
+        words=_one_of(x, PERMANENT_WORDS),
+        dates=dates,
+    )
+
+
+def permanent_column(contract: Contract, name: str) -> Column | None:
+    """The column that says whether the date `name` stands for 长期, if the contract has one."""
+    for c in contract.columns:
+        if c.derive and c.derive.how is Derivation.PERMANENT and c.derive.column == name:
+            return c
+    return None
+
+
+def _typed(contract: Contract, c: Column) -> exp.Expression:
+    if c.derive is None:
+        return column(f"_typed_{c.name}")
+    origin = c.derive.column
+    if c.derive.how is Derivation.DELIVERED:
+        return sql(
+            "CASE WHEN :std IS NOT NULL THEN :delivered END",
+            std=standard_text(origin),
+            delivered=call("trim_all", text(origin)),
+        )
+    return is_permanent(column(f"_typed_{origin}"), standard_text(origin))
+
+
+def _final(contract: Contract, c: Column) -> exp.Expression:
+    if c.derive is None and permanent_column(contract, c.name):
+        value = column(f"_typed_{c.name}")
+        return sql(
+            "CASE WHEN NOT (:permanent) THEN :value END",
+            permanent=is_permanent(value, standard_text(c.name)),
+            value=value,
+        )
+    return _typed(contract, c)
+
+
+def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ()) -> exp.Select:
+    """
+    The delivered rows of relation `delivered` with hash, standard text and typed values.
+
+    Rows are neither dropped nor judged; the columns of `TECHNICAL` and `carry` come along.
+    """
+    columns = contract.delivered_columns
+    carried = [column(t) for t in (*TECHNICAL, *carry)]
+    texts = exp.select(
+        *[exp.alias_(column(c.name), f"_text_{c.name}", quoted=True) for c in columns], *carried
+    ).from_(exp.to_table(delivered))
+    trimmed = exp.select(
+        exp.Star(),
+        exp.alias_(row_hash(contract), "_row_hash"),
+        *[exp.alias_(_trimmed(c), f"_trim_{c.name}", quoted=True) for c in columns],
+    ).from_(texts.subquery("texts"))
+    standard = exp.select(
+        *[text(c.name) for c in columns],
+        *carried,
+        column("_row_hash"),
+        *[exp.alias_(_standard(c), f"_std_{c.name}", quoted=True) for c in columns],
+    ).from_(trimmed.subquery("trimmed"))
+    ids = [c for c in columns if c.semantic_type is SemanticType.CITIZEN_ID]
+    if ids:
+        standard = exp.select(
+            exp.Star(),
+            *[
+                exp.alias_(
+                    call("to_18_digits", standard_text(c.name)), f"_id_{c.name}", quoted=True
+                )
+                for c in ids
+            ],
+        ).from_(standard.subquery("standard"))
+    typed = exp.select(
+        exp.Star(),
+        *[
+            exp.alias_(
+                _TYPED[c.type.name](c, standard_text(c.name)), f"_typed_{c.name}", quoted=True
+            )
+            for c in columns
+        ],
+    ).from_(standard.subquery("standard"))
+    return exp.select(
+        *[text(c.name) for c in columns],
+        *[standard_text(c.name) for c in columns],
+        *carried,
+        column("_row_hash"),
+        *[exp.alias_(_final(contract, c), c.name, quoted=True) for c in contract.columns],
+    ).from_(typed.subquery("typed"))
