@@ -164,8 +164,8 @@ def _is_citizen_id(x: exp.Expression, on: exp.Expression) -> exp.Expression:
                  WHEN NOT regexp_like(:x, '^[1-9][0-9]{16}[0-9X]$') THEN FALSE
                  WHEN substr(:x, 18, 1) <> :check THEN FALSE
                  ELSE coalesce(
-                   try_cast(concat(substr(:x, 7, 4), '-', substr(:x, 11, 2), '-', substr(:x, 13, 2)) AS date)
-                     <= :day, FALSE) END""",
+                   try_cast(concat(substr(:x, 7, 4), '-', substr(:x, 11, 2), '-', substr(:x, 13, 2))
+                     AS date) <= :day, FALSE) END""",
         x=x,
         check=_check_character(x),
         day=on,
@@ -182,7 +182,8 @@ def _is_uscc(x: exp.Expression) -> exp.Expression:
     )
     return sql(
         r"""CASE WHEN :x IS NULL THEN NULL
-                 WHEN NOT regexp_like(:x, '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$') THEN FALSE
+                 WHEN NOT regexp_like(:x,
+                   '^[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}$') THEN FALSE
                  ELSE substr(:x, 18, 1) = :check END""",
         x=x,
         check=check,
@@ -210,7 +211,7 @@ def _half_width(x: exp.Expression) -> exp.Expression:
 
 
 def macros(business_date: date | None) -> Mapping[str, Rewrite]:
-    """Functions that rules and models may call, each as plain SQL; dates are given, never the clock's."""
+    """Functions that rules and models may call, as plain SQL; dates are given."""
 
     def day() -> exp.Expression:
         if business_date is None:

@@ -33,7 +33,7 @@ class ShapeColumn:
 
 @dataclass(frozen=True)
 class Shape:
-    """A table in the lake: its name (`<layer>.<theme>__<dataset>[__<part>]`), columns and properties."""
+    """A table of the lake: `<layer>.<theme>__<dataset>[__<part>]`, its columns and properties."""
 
     table: str
     description: str

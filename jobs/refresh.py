@@ -13,15 +13,15 @@ from datetime import date
 
 import pyarrow as pa
 import sqlglot
+from catalog.models import model_inputs
 from sqlglot import exp
 
 from catalog import shapes
 from catalog.contract import Contract
 from catalog.errors import ModelError
-from catalog.models import model_inputs
-from catalog.naming import split_table_name, table_name
+from catalog.naming import split_table_name
 from catalog.vocabulary import Layer
-from jobs.load import Context
+from jobs.context import Context
 from lake import failpoints
 from lake.engine import Merge, Transaction, Workspace
 from pipelines.golden import golden_select

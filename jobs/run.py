@@ -15,23 +15,25 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from catalog.catalog import Catalog
-from catalog.contract import Contract
 from catalog.models import model_inputs, model_order
+
+from catalog.contract import Contract
 from catalog.naming import split_table_name
 from catalog.vocabulary import Theme
 from jobs.deliver import land_code_tables
 from jobs.engines import open_engine
-from jobs.load import Context, Loaded, load
+from jobs.context import Context
+from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
 from lake.deliveries import Delivery
+from lake.engine import Engine
 from lake.landing import Landing
 from lake.leases import Leases
 from lake.ledger import Ledger
 from lake.settings import Settings
 from lake.state import open_state
 from lake.tables import Tables
-
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,41 +90,63 @@ def run(
     through: date | None,
     dataset: str | None,
     progress: Progress,
+    engine: Engine | None = None,
 ) -> RunReport:
     """
     Load every landed delivery with business date ≤ `through` (None: all of them), of `dataset`
     alone when given, then refresh the models that read what changed.
 
-    Idempotent: with nothing landed and nothing changed, no table gets a new version. `LeaseLost`
-    when another process writes the same tables.
+    Idempotent: with nothing landed and nothing changed, no table gets a new version. `engine` is
+    used and left open when given; else the settings' engine is opened for this run alone.
+    `LeaseLost` when another process writes the same tables.
     """
+    if engine is None:
+        with open_engine(settings) as opened:
+            return run(
+                settings,
+                catalog,
+                through=through,
+                dataset=dataset,
+                progress=progress,
+                engine=opened,
+            )
     started = time.monotonic()
     if dataset is not None:
         catalog.get(dataset)
     state = open_state(settings.state_url)
     ledger, landing = Ledger(state), Landing(settings.landing)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    context = Context(
+        settings,
+        catalog,
+        engine,
+        Tables(settings.lake),
+        ledger,
+        landing,
+        Leases(state, owner),
+    )
     land_code_tables(settings, catalog, ledger, landing)
-    pending = [d for d in ledger.pending(through) if dataset in (None, d.dataset)]
-    if dataset is not None:
-        wanted = _lookups(catalog, dataset)
-        pending += [d for d in ledger.pending(through) if d.dataset in wanted]
-    with open_engine(settings) as engine:
-        context = Context(
-            settings,
-            catalog,
-            engine,
-            Tables(settings.lake),
-            ledger,
-            landing,
-            Leases(state, f"{socket.gethostname()}:{os.getpid()}"),
-        )
+    pending = _due(context, through, dataset)
+    run_id = ledger.start_run(run_date=through, dataset=dataset, engine=engine.name)
+    outcome = "failed"
+    try:
         loaded = _load_all(context, pending, progress)
         run_date = through or _newest(ledger, catalog)
         models = _refresh_all(context, dataset, run_date, progress) if run_date else []
-        tables = _standing(context.tables)
-    return RunReport(
-        settings.engine, time.monotonic() - started, tuple(loaded), tuple(models), tables
-    )
+        outcome = "ended"
+    finally:
+        ledger.end_run(run_id, outcome)
+    seconds = time.monotonic() - started
+    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), _standing(context.tables))
+
+
+def _due(context: Context, through: date | None, dataset: str | None) -> list[Delivery]:
+    """The deliveries of this run; those of one dataset bring the code tables it looks up."""
+    pending = context.ledger.pending(through)
+    if dataset is None:
+        return pending
+    wanted = {dataset, *_lookups(context.catalog, dataset)}
+    return [d for d in pending if d.dataset in wanted]
 
 
 def _newest(ledger: Ledger, catalog: Catalog) -> date | None:
@@ -178,7 +202,11 @@ def _load_all(context: Context, pending: Sequence[Delivery], progress: Progress)
                 advance()
             return results
 
-        for wave in _waves(context.catalog, pending):
+        # What was planned before a crash comes first: its plan knows nothing of what came since.
+        planned = [d for d in pending if context.ledger.plan(d.delivery_id)]
+        fresh = [d for d in pending if d not in planned]
+        waves = [*_waves(context.catalog, planned), *_waves(context.catalog, fresh)]
+        for wave in waves:
             # Largest first: the longest delivery of a wave should not begin last.
             queues = sorted(wave, key=lambda q: -sum(f.bytes for d in q for f in d.files))
             for results in _in_parallel(context, load_queue, queues):

@@ -83,7 +83,7 @@ class Workspace(Protocol):
         """Append the rows of `query` to the table at `path`, in one commit."""
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
-        """Merge the rows of `query`, each with an `_op`, into the table at `path`, in one commit."""
+        """Merge the rows of `query`, each with an `_op`, into the table, in one commit."""
 
 
 class Engine(Protocol):

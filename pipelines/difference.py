@@ -22,8 +22,8 @@ from enum import StrEnum
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.vocabulary import Mode
 from catalog.dialect import call, column, query, sql
+from catalog.vocabulary import Mode
 from pipelines.rules import BROKEN_RULES, KEY_UNIQUE, WARNED_RULES, is_delete
 from pipelines.standardize import TECHNICAL, standardize, text
 
@@ -123,11 +123,13 @@ def order_text(
 
 # --- the tables as they stood --------------------------------------------------------------
 
-MOMENT = "concat(CAST(known._business_date AS varchar), '|', lpad(CAST(known._revision AS varchar), 6, '0'))"
+MOMENT = """concat(CAST(known._business_date AS varchar), '|',
+                  lpad(CAST(known._revision AS varchar), 6, '0'))"""
+"""The moment of a delivery in relation `known`, as `Moment.text` writes it."""
 
 
 def current_rows(contract: Contract, curated: str) -> exp.Query:
-    """Key, hash, delivery and order of every current row; `known` tells the moment of deliveries."""
+    """Key, hash, delivery and order of every current row; `known` tells moments."""
     moment = sql(MOMENT)
     return (
         exp.select(
@@ -147,7 +149,8 @@ def current_rows(contract: Contract, curated: str) -> exp.Query:
 def open_quarantine(quarantine: str) -> exp.Query:
     """The rows of quarantine that nothing has closed yet."""
     return query(
-        f"SELECT _row_hash, _key, _delivery_id, _last_delivery_id, _file, _row_number FROM {quarantine} WHERE _closed_by IS NULL"
+        f"""SELECT _row_hash, _key, _delivery_id, _last_delivery_id, _file, _row_number
+            FROM {quarantine} WHERE _closed_by IS NULL"""
     )
 
 
@@ -176,7 +179,7 @@ def raw_as_delivered(contract: Contract, raw: str) -> exp.Select:
 
 
 def typed_raw(contract: Contract, raw: str, where: str) -> exp.Select:
-    """Key, order and hash of the events in raw that satisfy `where` (over `_raw_op` and the like)."""
+    """Key, order and hash of the events in raw that satisfy `where` (over `_raw_op`)."""
     delivered = raw_as_delivered(contract, raw).subquery("events")
     chosen = exp.select(exp.Star()).from_(delivered).where(where)
     typed = standardize(contract, "events_", carry=("_raw_op", "_raw_delivery_id", "_raw_row_hash"))
@@ -299,7 +302,8 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
         ],
         exp.alias_(
             sql(
-                "CASE WHEN n._rivalled THEN appended(n._broken_rules, :name) ELSE n._broken_rules END",
+                """CASE WHEN n._rivalled THEN appended(n._broken_rules, :name)
+                        ELSE n._broken_rules END""",
                 name=KEY_UNIQUE,
             ),
             BROKEN_RULES,
@@ -329,7 +333,7 @@ def _is(outcome: Outcome) -> exp.Expression:
 
 
 def tally(classified: str) -> exp.Query:
-    """How many rows of which outcome broke which rules: a handful of rows, whatever the delivery."""
+    """How many rows of which outcome broke which rules: a handful of rows."""
     return query(
         f"""SELECT _outcome, _delete, _broken_rules, _warned_rules, count(*) AS n
             FROM {classified} GROUP BY _outcome, _delete, _broken_rules, _warned_rules"""
@@ -340,6 +344,7 @@ def vanished(contract: Contract, classified: str, current: str) -> exp.Query:
     """The current rows whose keys a snapshot no longer holds, not even among its bad rows."""
     return query(
         f"""SELECT c.* FROM {current} AS c
-            LEFT JOIN (SELECT DISTINCT _key FROM {classified} WHERE _key IS NOT NULL) AS n ON c._key = n._key
+            LEFT JOIN (SELECT DISTINCT _key FROM {classified} WHERE _key IS NOT NULL) AS n
+              ON c._key = n._key
             WHERE n._key IS NULL"""
     )

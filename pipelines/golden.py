@@ -7,9 +7,9 @@ names that source field by field. Which records belong together says the key reg
 
 from __future__ import annotations
 
+from catalog.catalog import Catalog
 from sqlglot import exp
 
-from catalog.catalog import Catalog
 from catalog.contract import Column, Contract
 from catalog.dialect import column, query, sql, type_of
 from catalog.naming import table_name
@@ -28,7 +28,8 @@ def assigned(register: Contract) -> exp.Query:
     return query(
         f"""SELECT source_dataset, source_key, {key_register.entity} AS entity_id
             FROM (SELECT source_dataset, source_key, {key_register.entity},
-                         row_number() OVER (PARTITION BY source_dataset, source_key ORDER BY ordinal DESC) AS n
+                         row_number() OVER (PARTITION BY source_dataset, source_key
+                           ORDER BY ordinal DESC) AS n
                   FROM {table_name(register.id, Layer.THEMATIC)}) AS r
             WHERE n = 1"""
     )
@@ -71,7 +72,7 @@ def _records(contract: Contract, source: Contract, fields: list[Column]) -> exp.
 
 
 def _rank(c: Column) -> exp.Expression:
-    """The place of the record in the order of authority for this field; NULL where it has no value."""
+    """The record's place in the order of authority for this field; NULL without a value."""
     case = exp.Case(this=column("_source"))
     for place, dataset in enumerate(c.authority):
         case = case.when(

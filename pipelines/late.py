@@ -61,7 +61,8 @@ def state_before(contract: Contract, events: str, moment: Moment) -> exp.Query:
     keys = ", ".join(f'"{k}"' for k in contract.key)
     return query(
         f"""SELECT {keys}, _key, _row_hash, _delivery_id, _order FROM (
-              SELECT *, row_number() OVER (PARTITION BY _key ORDER BY _order DESC, _row_number DESC) AS _n
+              SELECT *, row_number() OVER (PARTITION BY _key
+                ORDER BY _order DESC, _row_number DESC) AS _n
               FROM {events} WHERE _moment < :m) AS e
             WHERE _n = 1 AND _op = 'upsert'""",
         m=moment.text,
@@ -77,7 +78,8 @@ def restated(
     """
     silent = query(
         f"""SELECT DISTINCT c._key FROM {changed} AS c
-            LEFT JOIN (SELECT DISTINCT _key FROM {events} WHERE _delivery_id = :s) AS e ON c._key = e._key
+            LEFT JOIN (SELECT DISTINCT _key FROM {events} WHERE _delivery_id = :s) AS e
+              ON c._key = e._key
             WHERE e._key IS NULL""",
         s=successor.delivery_id,
     )
@@ -90,7 +92,7 @@ def restated(
             t=f"{successor.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "+00:00",
         ),
     }
-    # A key that the late delivery brought and its successor took away again has its only text there.
+    # A key that the late delivery brought and its successor took away has its only text there.
     texts = {c.name for c in contract.delivered_columns}
     selected = []
     for c in shape.columns:
@@ -126,7 +128,7 @@ def restated(
 
 def intervals(events: str, affected: str) -> exp.Query:
     """
-    The believed history of `affected` keys: `_key, _row_hash, _delivery_id, _valid_from, _valid_to`.
+    The believed history of `affected` keys: `_key, _row_hash, _delivery_id`, from and to.
 
     At every business date the winner is the greatest event, in the order of the dataset, among
     those that had come by then; an interval lasts as long as the winner's content stays.
@@ -134,13 +136,16 @@ def intervals(events: str, affected: str) -> exp.Query:
     return query(
         f"""WITH packed AS (
               SELECT e._key, e._business_date, e._revision,
-                     concat(e._order, '#', lpad(CAST(coalesce(e._row_number, 0) AS varchar), 12, '0'), '#',
+                     concat(e._order, '#',
+                            lpad(CAST(coalesce(e._row_number, 0) AS varchar), 12, '0'), '#',
                             CASE WHEN e._op = 'delete' THEN '{GONE}' ELSE e._row_hash END, '#',
                             e._delivery_id) AS _packed
-              FROM {events} AS e JOIN (SELECT DISTINCT _key FROM {affected}) AS a ON e._key = a._key),
+              FROM {events} AS e
+              JOIN (SELECT DISTINCT _key FROM {affected}) AS a ON e._key = a._key),
             running AS (
               SELECT _key, _business_date, _revision, _packed,
-                     max(_packed) OVER (PARTITION BY _key ORDER BY _business_date, _revision, _packed
+                     max(_packed) OVER (PARTITION BY _key
+                       ORDER BY _business_date, _revision, _packed
                        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _winner
               FROM packed),
             daily AS (
@@ -154,7 +159,8 @@ def intervals(events: str, affected: str) -> exp.Query:
               FROM daily WHERE _n = 1),
             starts AS (
               SELECT _key, _row_hash, _delivery_id, _business_date AS _valid_from,
-                     lead(_business_date) OVER (PARTITION BY _key ORDER BY _business_date) AS _valid_to
+                     lead(_business_date) OVER (PARTITION BY _key
+                       ORDER BY _business_date) AS _valid_to
               FROM states WHERE _before IS NULL OR _before <> _row_hash)
             SELECT _key, _row_hash, _delivery_id, _valid_from, _valid_to FROM starts
             WHERE _row_hash <> '{GONE}'"""
@@ -162,7 +168,8 @@ def intervals(events: str, affected: str) -> exp.Query:
 
 
 def _same_interval(a: str, b: str) -> str:
-    return f"""{a}._key = {b}._key AND {a}._row_hash = {b}._row_hash AND {a}._valid_from = {b}._valid_from
+    return f"""{a}._key = {b}._key AND {a}._row_hash = {b}._row_hash
+               AND {a}._valid_from = {b}._valid_from
                AND {a}._valid_to IS NOT DISTINCT FROM {b}._valid_to"""
 
 
@@ -217,7 +224,8 @@ def corrections(
         distinct=False,
     )
     one_content = query(
-        """SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY _key, _row_hash ORDER BY _rank) AS _n
+        """SELECT * FROM (SELECT *,
+               row_number() OVER (PARTITION BY _key, _row_hash ORDER BY _rank) AS _n
              FROM :contents AS c) AS d WHERE _n = 1""",
         contents=contents.subquery(),
     )
@@ -258,7 +266,8 @@ def current_after(contract: Contract, folded: str, curated: str, classified: str
         distinct=False,
     )
     one_content = query(
-        """SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY _key, _row_hash ORDER BY _rank DESC) AS _n
+        """SELECT * FROM (SELECT *,
+               row_number() OVER (PARTITION BY _key, _row_hash ORDER BY _rank DESC) AS _n
              FROM :contents AS c) AS d WHERE _n = 1""",
         contents=contents.subquery(),
     )
@@ -302,7 +311,8 @@ def late_bad_rows(
               SELECT q._row_hash, q._delivery_id, q._last_delivery_id, q._closed_by,
                      {moment.format("f")} AS _first, {moment.format("l")} AS _last,
                      {moment.format("n")} AS _now,
-                     row_number() OVER (PARTITION BY q._row_hash ORDER BY {moment.format("l")} DESC) AS _n
+                     row_number() OVER (PARTITION BY q._row_hash
+                       ORDER BY {moment.format("l")} DESC) AS _n
               FROM {quarantine} AS q
               JOIN known AS f ON q._delivery_id = f._delivery_id
               JOIN known AS l ON q._last_delivery_id = l._delivery_id
@@ -353,7 +363,8 @@ def closed_by_successor(classified: str, successor: str) -> exp.Query:
 def closed_by_next(classified: str, events: str, moment: Moment) -> exp.Query:
     """Changes and additions: the first later delivery with a good row of the same key closed it."""
     return query(
-        f"""SELECT n._row_hash, min_by(e._delivery_id, e._moment) AS _closed_by FROM {classified} AS n
+        f"""SELECT n._row_hash, min_by(e._delivery_id, e._moment) AS _closed_by
+            FROM {classified} AS n
             JOIN {events} AS e ON n._key = e._key
             WHERE n._outcome = 'quarantined' AND e._moment > :m GROUP BY n._row_hash""",
         m=moment.text,

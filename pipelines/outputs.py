@@ -13,9 +13,9 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from catalog.contract import Contract
+from catalog.dialect import cast_to, column, literal, query, sql
 from catalog.shapes import history_shape, quarantine_shape, raw_shape
 from catalog.vocabulary import Mode
-from catalog.dialect import cast_to, column, literal, query, sql
 from pipelines.difference import Outcome, canonical_text, key_text
 
 ACCEPTED_EVENTS = (Outcome.APPLIED, Outcome.SUPERSEDED, Outcome.UNCHANGED)

@@ -60,7 +60,7 @@ def soundness(contract: Contract, computed: str) -> exp.Query:
 
 
 def difference(contract: Contract, computed: str, existing: str) -> exp.Query:
-    """What the table lacks of the result: new and changed rows, and deletes of rows that are gone."""
+    """What the table lacks of the result: new and changed rows, deletes of rows that are gone."""
     on = exp.and_(*[exp.EQ(this=column(k, "n"), expression=column(k, "o")) for k in contract.key])
     names = [c.name for c in contract.columns]
     changed = (

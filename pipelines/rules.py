@@ -16,9 +16,9 @@ import sqlglot
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.vocabulary import Derivation, Drift, Gate, Mode
 from catalog.dialect import all_of, any_of, call, column, literal, sql
-from pipelines.standardize import permanent_column, is_permanent, standard_text
+from catalog.vocabulary import Derivation, Drift, Gate, Mode
+from pipelines.standardize import permanent_column, standard_text
 
 BROKEN_RULES = "_broken_rules"
 WARNED_RULES = "_warned_rules"

@@ -16,8 +16,8 @@ from datetime import date
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 from catalog.dialect import call, cast_to, column, sql
+from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 
 NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
 PERMANENT_WORDS = ("长期", "永久", "长期有效")
@@ -117,7 +117,8 @@ def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
         case = case.when(
             sql(rf"regexp_like(:x, '^[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}({_MIDNIGHT}|$)')", x=x),
             sql(
-                """TRY_CAST(concat(substr(:x, 1, 4), '-', lpad(split_part(:day, '-', 2), 2, '0'), '-',
+                """TRY_CAST(concat(substr(:x, 1, 4), '-',
+                            lpad(split_part(:day, '-', 2), 2, '0'), '-',
                             lpad(split_part(:day, '-', 3), 2, '0')) AS date)""",
                 x=x,
                 day=sql("split_part(replace(:x, 'T', ' '), ' ', 1)", x=x),
@@ -127,7 +128,8 @@ def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
         case = case.when(
             sql("regexp_like(:x, '^[0-9]{8}$')", x=x),
             sql(
-                "TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2)) AS date)",
+                """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-',
+                            substr(:x, 7, 2)) AS date)""",
                 x=x,
             ),
         )
@@ -136,8 +138,9 @@ def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
             case = case.when(
                 sql("regexp_like(:x, :p)", x=x, p=pattern),
                 sql(
-                    """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-', lpad(regexp_extract(:x, :p, 2), 2, '0'),
-                                '-', lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
+                    """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-',
+                                lpad(regexp_extract(:x, :p, 2), 2, '0'), '-',
+                                lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
                     x=x,
                     p=pattern,
                 ),
@@ -151,27 +154,30 @@ def _timestamp(c: Column, x: exp.Expression) -> exp.Expression:
         exp.Case()
         .when(
             sql(
-                r"regexp_like(:x, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?$')",
+                "regexp_like(:x, :p)",
                 x=x,
+                p=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?$",
             ),
             sql("TRY_CAST(replace(:x, 'T', ' ') AS timestamp)", x=x),
         )
         .when(
             sql("regexp_like(:x, '^[0-9]{14}$')", x=x),
             sql(
-                """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2), ' ',
-                            substr(:x, 9, 2), ':', substr(:x, 11, 2), ':', substr(:x, 13, 2)) AS timestamp)""",
+                """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2),
+                            ' ', substr(:x, 9, 2), ':', substr(:x, 11, 2), ':',
+                            substr(:x, 13, 2)) AS timestamp)""",
                 x=x,
             ),
         )
         .when(
             sql(
-                r"regexp_like(:x, '^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2} [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$')",
+                "regexp_like(:x, :p)",
                 x=x,
+                p=r"^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2} [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$",
             ),
             sql(
-                """TRY_CAST(concat(CAST(:day AS varchar), ' ', lpad(:clock, CASE WHEN length(:clock) > 5
-                            THEN 8 ELSE 5 END, '0')) AS timestamp)""",
+                """TRY_CAST(concat(CAST(:day AS varchar), ' ', lpad(:clock,
+                            CASE WHEN length(:clock) > 5 THEN 8 ELSE 5 END, '0')) AS timestamp)""",
                 day=_date(sql("split_part(:x, ' ', 1)", x=x), (DateForm.SLASHED,)),
                 clock=sql("split_part(:x, ' ', 2)", x=x),
             ),
@@ -186,9 +192,11 @@ def _instant(c: Column, x: exp.Expression) -> exp.Expression:
     return call(
         "to_milliseconds",
         sql(
-            r"""CASE WHEN regexp_like(:x, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?$')
-                     THEN TRY_CAST(:x AS timestamp with time zone) END""",
+            """CASE WHEN regexp_like(:x, :p)
+                    THEN TRY_CAST(:x AS timestamp with time zone) END""",
             x=x,
+            p=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
+            r"(Z|[+-][0-9]{2}:[0-9]{2})?$",
         ),
     )
 

@@ -69,7 +69,7 @@ def start_session(
     builder = builder.master(master).appName("redcliff")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
-    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} -Dderby.system.home={scratch}"
+    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()}"
     builder = (
         builder.config("spark.jars", ",".join(str(jar) for jar in jars))
         .config("spark.driver.memory", memory)
@@ -149,7 +149,8 @@ class SparkWorkspace:
             MERGE INTO delta.`{path}` AS t USING _merge_source AS s ON {" AND ".join(on)}
             WHEN MATCHED AND s._op = 'delete' THEN DELETE
             WHEN MATCHED THEN UPDATE SET {", ".join(f"t.`{c}` = s.`{c}`" for c in updates)}
-            WHEN NOT MATCHED AND s._op = 'upsert' THEN INSERT ({", ".join(f"`{c}`" for c in columns)})
+            WHEN NOT MATCHED AND s._op = 'upsert' THEN
+              INSERT ({", ".join(f"`{c}`" for c in columns)})
               VALUES ({", ".join(f"s.`{c}`" for c in columns)})"""
         with self._committing(transaction):
             self._session.sql(statement)

@@ -1,0 +1,210 @@
+"""
+The relations of one delivery: its files, the tables it meets at the plan's versions, its outcomes.
+
+Everything a delivery computes reads these relations, and these read tables only at the versions
+of the plan; that is why a rerun after a crash computes the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from sqlglot import exp
+
+from catalog import shapes
+from catalog.contract import Contract
+from catalog.errors import RedcliffError
+from catalog.naming import table_name
+from catalog.vocabulary import Layer, Mode
+from jobs.context import Context
+from lake.deliveries import Delivery
+from lake.engine import LandedFile, Workspace
+from lake.readers import Reading
+from pipelines import late
+from pipelines.difference import (
+    Base,
+    Moment,
+    classify,
+    current_rows,
+    open_quarantine,
+    received_hashes,
+    tombstones,
+    vanished,
+)
+from pipelines.outputs import Stamp, changed_keys
+from pipelines.rules import INLINE_CODES, Codes, judge, row_rules
+from pipelines.standardize import standardize
+
+
+class Relations:
+    """
+    Names the relations of one delivery in its workspace.
+
+    `base` is the version of every table the delivery meets, None where there is no table yet.
+    `later` are the deliveries of the dataset that have settled although they come after this one.
+    """
+
+    def __init__(
+        self, context: Context, contract: Contract, delivery: Delivery, workspace: Workspace
+    ) -> None:
+        assert contract.source is not None
+        self.context = context
+        self.contract = contract
+        self.source = contract.source
+        self.delivery = delivery
+        self.workspace = workspace
+        self.raw = shapes.raw_shape(contract)
+        self.curated = shapes.curated_shape(contract)
+        self.quarantine = shapes.quarantine_shape(contract)
+        self.history = shapes.history_shape(contract) if contract.history else None
+        self.moment = Moment(delivery.business_date, delivery.revision)
+        self.stamp = _stamp(contract, delivery)
+        self.settled = context.ledger.settled(contract.id)
+        self.later = [d for d in self.settled if d.order > delivery.order]
+        self.base: Mapping[str, int | None] = {}
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the delivery is the whole truth at its date."""
+        return self.source.mode is Mode.SNAPSHOT
+
+    @property
+    def successor(self) -> Stamp:
+        """The next delivery of the dataset that has settled already; only for late ones."""
+        return _stamp(self.contract, min(self.later, key=lambda d: d.order))
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether anything of the dataset was received before."""
+        return self.base[self.raw.table] is not None
+
+    @property
+    def has_curated(self) -> bool:
+        """Whether there are current rows to compare with."""
+        return self.base[self.curated.table] is not None
+
+    @property
+    def has_quarantine(self) -> bool:
+        """Whether any row of the dataset was ever bad."""
+        return self.base[self.quarantine.table] is not None
+
+    @property
+    def has_vanished(self) -> bool:
+        """Whether keys can have vanished: a snapshot that meets current rows."""
+        return self.has_curated and self.is_snapshot
+
+    def shapes(self) -> list[shapes.Shape]:
+        """The tables that the delivery may write."""
+        written = [self.raw, self.curated, self.quarantine]
+        return [*written, self.history] if self.history else written
+
+    def newest_versions(self) -> dict[str, int | None]:
+        """The versions as they stand now of all tables that the delivery writes or looks up."""
+        looked_up = {c.code_table for c in self.contract.columns if c.code_table}
+        looked_up |= {r.dataset for c in self.contract.columns for r in c.references}
+        names = [s.table for s in self.shapes()]
+        names += [table_name(d, Layer.CURATED) for d in sorted(looked_up - {self.contract.id})]
+        return {name: self.context.tables.version(name) for name in names}
+
+    def prepare(self, base: Mapping[str, int | None]) -> None:
+        """Name all relations that judging reads, and `classified`, which is computed once."""
+        self.base = base
+        workspace, contract, landing = self.workspace, self.contract, self.context.landing
+        files = [LandedFile(str(landing.path(f.sha256)), f.name) for f in self.delivery.files]
+        workspace.read_files("delivered", Reading.of(contract), files)
+        workspace.add_rows("known", self._known())
+        for name, shape in (
+            ("raw", self.raw),
+            ("curated", self.curated),
+            ("quarantine", self.quarantine),
+            ("history", self.history),
+        ):
+            if shape is not None and base[shape.table] is not None:
+                path = self.context.tables.path(shape.table)
+                workspace.add_table(name, path, base[shape.table])
+        if self.has_quarantine:
+            workspace.add_query("open_bad", open_quarantine("quarantine"), keep=True)
+        codes = self._codes()
+        rules = row_rules(contract, codes, self.delivery.received_at.replace(tzinfo=None))
+        judged = judge(contract, standardize(contract, "delivered"), rules, codes)
+        classified = classify(contract, judged, self.moment, self._compared_with())
+        workspace.add_query("classified", classified, keep=True)
+        if self.has_vanished:
+            gone = vanished(contract, "classified", "current")
+            workspace.add_query("vanished", gone, keep=True)
+
+    def count(self, relation: str) -> int:
+        """How many rows a relation has."""
+        rows = self.workspace.rows(exp.select("count(*) AS n").from_(relation))
+        return int(rows["n"][0].as_py())
+
+    def ended_keys(self) -> exp.Query:
+        """The keys whose current row is replaced or taken away."""
+        return changed_keys("classified", "vanished" if self.has_vanished else None)
+
+    def _compared_with(self) -> Base:
+        workspace, contract = self.workspace, self.contract
+        if self.later and self.has_raw:
+            spans = "spans" if self.has_quarantine else None
+            if spans is not None:
+                workspace.add_query(spans, late.bad_spans("quarantine"))
+            workspace.add_query("events", late.good_events(contract, "raw", spans), keep=True)
+        base = Base()
+        if self.has_curated:
+            rows = current_rows(contract, "curated")
+            if self.later and self.is_snapshot:
+                rows = late.state_before(contract, "events", self.moment)
+            workspace.add_query("current", rows)
+            base = Base(current="current")
+        if self.is_snapshot or not self.has_raw:
+            return base
+        received = received_hashes("raw", "open_bad" if self.has_quarantine else None)
+        workspace.add_query("received", received)
+        if self.source.mode is Mode.APPEND:
+            return Base(base.current, "received")
+        workspace.add_query("tombstones", tombstones(contract, "raw"))
+        return Base(base.current, "received", "tombstones")
+
+    def _known(self) -> pa.Table:
+        """The moment of every delivery of the dataset, this one included."""
+        known = {d.delivery_id: d for d in [*self.settled, self.delivery]}.values()
+        return pa.table(
+            {
+                "_delivery_id": [d.delivery_id for d in known],
+                "_business_date": pa.array([d.business_date for d in known], pa.date32()),
+                "_revision": pa.array([d.revision for d in known], pa.int32()),
+            }
+        )
+
+    def _codes(self) -> dict[str, Codes]:
+        codes: dict[str, Codes] = {}
+        for c in self.contract.columns:
+            if c.code_table:
+                target = self.context.catalog.get(c.code_table).key[0]
+                codes[c.name] = self._values(c.name, c.code_table, target)
+            for r in c.references:
+                codes[f"{c.name}->{r.dataset}"] = self._values(c.name, r.dataset, r.column)
+        return codes
+
+    def _values(self, name: str, dataset: str, column: str) -> Codes:
+        """The values that column `name` may hold: those of `column` in `dataset`."""
+        table = table_name(dataset, Layer.CURATED)
+        version = self.base.get(table)
+        if version is None:
+            raise RedcliffError(
+                f"{self.contract.id}: {name} is looked up in {table}, which does not exist yet; "
+                f"deliver {dataset} first"
+            )
+        values = self.context.tables.values(table, column, version)
+        if len(values) <= INLINE_CODES:
+            return Codes(listed=tuple(sorted(str(v) for v in values.to_pylist())))
+        relation = f"values_of_{name}_in_{dataset.replace('.', '_')}"
+        self.workspace.add_rows(relation, pa.table({"_value": values}))
+        return Codes(relation=relation)
+
+
+def _stamp(contract: Contract, delivery: Delivery) -> Stamp:
+    return Stamp(
+        delivery.delivery_id, delivery.business_date, delivery.received_at, contract.version
+    )

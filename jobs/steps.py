@@ -1,0 +1,228 @@
+"""
+The commits of one delivery, in order: raw, quarantine, history, curated.
+
+Each step is at most one commit to one table and carries the delivery as its transaction, so that
+a rerun skips the steps that stand. A step with nothing to say writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from catalog.errors import LedgerBroken
+from catalog.shapes import Shape
+from jobs.relations import Relations
+from lake.deliveries import Counts
+from lake.engine import Merge, Transaction
+from pipelines import late, outputs
+
+
+class Steps:
+    """The commits of a delivery that comes after all others of its dataset."""
+
+    def __init__(
+        self, relations: Relations, counts: Counts, check_lease: Callable[[], None]
+    ) -> None:
+        self.relations = relations
+        self.workspace = relations.workspace
+        self.contract = relations.contract
+        self.stamp = relations.stamp
+        self.counts = counts
+        self._check_lease = check_lease
+
+    def in_order(self) -> dict[str, Callable[[], None]]:
+        """The steps by name, in the order in which they must stand."""
+        steps = {"raw": self.raw, "quarantine": self.quarantine}
+        if self.relations.history is not None:
+            steps["history"] = self.history
+        return {**steps, "curated": self.curated}
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether any current row is replaced, added or taken away."""
+        return bool(self.counts.applied or self.counts.deleted)
+
+    def raw(self) -> None:
+        """New, changed and vanished rows as they came."""
+        counts = self.counts
+        if counts.received == counts.unchanged + counts.duplicates and not counts.deleted:
+            return
+        self._append(self.relations.raw, self._raw_rows())
+
+    def quarantine(self) -> None:
+        """Bad rows that are new, that came again, and that are bad no longer."""
+        relations = self.relations
+        bad = outputs.bad_rows(self.contract, self.stamp, "classified")
+        if not relations.has_quarantine:
+            if self.counts.quarantined:
+                self._append(relations.quarantine, bad)
+            return
+        closed = outputs.closed_rows(self.contract, self.stamp, "classified", "open_bad")
+        merge = Merge(
+            on=("_row_hash",),
+            updates=("_last_delivery_id", "_closed_by"),
+            target="t._closed_by IS NULL",
+        )
+        self._merge(relations.quarantine, exp.union(bad, closed, distinct=False), merge)
+
+    def history(self) -> None:
+        """Intervals that begin and end on the business date."""
+        relations = self.relations
+        assert relations.history is not None
+        if not self.changes_rows:
+            return
+        opened = outputs.opened_intervals(self.contract, self.stamp, "classified")
+        if relations.base[relations.history.table] is None:
+            self._append(relations.history, opened)
+            return
+        self.workspace.add_query("open_intervals", outputs.open_intervals(self.contract, "history"))
+        ended = outputs.ended_intervals(
+            self.contract, self.stamp, relations.ended_keys(), "open_intervals"
+        )
+        merge = Merge(
+            on=(*self.contract.key, "_valid_from", "_delivery_id", "_row_hash"),
+            updates=("_valid_to", "_replaced_by"),
+        )
+        self._merge(relations.history, exp.union(opened, ended, distinct=False), merge)
+
+    def curated(self) -> None:
+        """The rows that become current, and those that no longer are."""
+        relations = self.relations
+        if not self.changes_rows:
+            return
+        rows = outputs.curated_rows(self.contract, self.stamp, "classified")
+        if not relations.has_curated:
+            self._append(relations.curated, rows.where("NOT _delete"))
+            return
+        if relations.has_vanished:
+            gone = outputs.deleted_rows(self.contract, "vanished")
+            rows = exp.union(rows, gone, distinct=False)
+        self._merge(relations.curated, rows, Merge(on=self.contract.key))
+
+    def _raw_rows(self) -> exp.Query:
+        relations = self.relations
+        open_bad = "open_bad" if relations.has_quarantine else None
+        rows = outputs.raw_rows(self.contract, self.stamp, "classified", open_bad=open_bad)
+        if not relations.has_vanished:
+            return rows
+        gone = outputs.vanished_rows(self.contract, self.stamp, "vanished")
+        return exp.union(rows, gone, distinct=False)
+
+    # --- one commit --------------------------------------------------------------------------
+
+    def _stands(self, shape: Shape) -> bool:
+        app = self._transaction.app
+        return self.relations.context.tables.has_transaction(shape.table, app, 1)
+
+    @property
+    def _transaction(self) -> Transaction:
+        return Transaction(f"redcliff/{self.stamp.delivery_id}")
+
+    def _append(self, shape: Shape, rows: exp.Query) -> None:
+        if self._stands(shape):
+            return
+        tables = self.relations.context.tables
+        tables.ensure(shape)
+        names = [exp.column(n, quoted=True) for n in shape.column_names]
+        self._check_lease()
+        self.workspace.append(
+            tables.path(shape.table),
+            exp.select(*names).from_(rows.subquery("rows")),
+            self._transaction,
+        )
+
+    def _merge(self, shape: Shape, rows: exp.Query, merge: Merge) -> None:
+        """Merge `rows` unless there are none: an empty commit would be a version of nothing."""
+        if self._stands(shape):
+            return
+        tables = self.relations.context.tables
+        name = f"{shape.table.rpartition('__')[2]}_rows"
+        self.workspace.add_query(name, rows, keep=True)
+        if not self.relations.count(name):
+            return
+        tables.ensure(shape)
+        self._check_lease()
+        self.workspace.merge(
+            tables.path(shape.table), exp.select("*").from_(name), merge, self._transaction
+        )
+
+
+class LateSteps(Steps):
+    """The commits of a delivery that belongs before others that have settled (`pipelines.late`)."""
+
+    def raw(self) -> None:
+        """The late events, and what its successor left unsaid."""
+        rows = self._raw_rows()
+        if self.relations.is_snapshot:
+            self.workspace.add_query("changed", self.relations.ended_keys())
+            silent = late.restated(
+                self.contract, self.relations.successor, "changed", "current", "raw", "events"
+            )
+            rows = exp.union(rows, silent, distinct=False)
+        self.workspace.add_query("late_raw", rows, keep=True)
+        if self.relations.count("late_raw"):
+            self._append(self.relations.raw, exp.select("*").from_("late_raw"))
+        self._fold()
+
+    def quarantine(self) -> None:
+        """Bad rows as they would stand had the delivery come in time."""
+        relations = self.relations
+        if not self.counts.quarantined:
+            return
+        if relations.is_snapshot:
+            closers = late.closed_by_successor("classified", relations.successor.delivery_id)
+        else:
+            closers = late.closed_by_next("classified", "events", relations.moment)
+        known = "quarantine" if relations.has_quarantine else None
+        rows = late.late_bad_rows(self.contract, self.stamp, closers, known)
+        merge = Merge(
+            on=("_row_hash",), updates=("_delivery_id", "_last_delivery_id", "_closed_by")
+        )
+        self._merge(relations.quarantine, rows, merge)
+
+    def history(self) -> None:
+        """Intervals that the late delivery corrects: marked as replaced, and told anew."""
+        relations = self.relations
+        assert relations.history is not None
+        if relations.base[relations.history.table] is None:
+            raise LedgerBroken(
+                f"{relations.history.table} does not exist, but later deliveries have settled; "
+                "restore it from a backup"
+            )
+        believed = late.believed(self.contract, "history", "affected")
+        self.workspace.add_query("believed", believed, keep=True)
+        rows = late.corrections(self.contract, self.stamp, "folded", "believed", "classified")
+        merge = Merge(
+            on=(*self.contract.key, "_valid_from", "_delivery_id", "_row_hash"),
+            updates=("_replaced_by",),
+            target="t._replaced_by IS NULL",
+        )
+        self._merge(relations.history, rows, merge)
+
+    def curated(self) -> None:
+        """Snapshots: what the fold says is current. Changes are ordered by their sequence."""
+        relations = self.relations
+        if not relations.is_snapshot:
+            super().curated()
+            return
+        rows = late.current_after(self.contract, "folded", "curated", "classified")
+        self._merge(relations.curated, rows, Merge(on=self.contract.key))
+
+    def _fold(self) -> None:
+        """Fold the events of every key that the delivery touches, its own events included."""
+        relations, workspace = self.relations, self.workspace
+        raw = exp.union(
+            exp.select("*").from_("raw"), exp.select("*").from_("late_raw"), distinct=False
+        )
+        workspace.add_query("raw_after", raw)
+        spans = late.bad_now("classified", relations.moment)
+        if relations.has_quarantine:
+            spans = exp.union(spans, late.bad_spans("quarantine"), distinct=True)
+        workspace.add_query("spans_after", spans)
+        events = late.good_events(self.contract, "raw_after", "spans_after")
+        workspace.add_query("events_after", events)
+        vanished = "vanished" if relations.has_vanished else None
+        workspace.add_query("affected", outputs.accepted_keys("classified", vanished))
+        workspace.add_query("folded", late.intervals("events_after", "affected"), keep=True)
