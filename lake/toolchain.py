@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import getproxies_environment
 from xml.sax.saxutils import quoteattr
 
 from catalog.errors import EnvironmentProblem
@@ -255,11 +254,15 @@ def _java_options(aside: Path, environ: Mapping[str, str]) -> list[str]:
         store = write_truststore(bundle, aside / "authorities.jks")
         options.append(f"-Djavax.net.ssl.trustStore={store}")
         options.append(f"-Djavax.net.ssl.trustStorePassword={PASSWORD}")
-    proxies = getproxies_environment() if environ is os.environ else {}
     for scheme in ("http", "https"):
-        if found := re.match(r"(?:\w+://)?(?:[^@/]*@)?([^:/]+):(\d+)", proxies.get(scheme, "")):
+        proxy = environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY") or ""
+        if found := re.match(r"(?:\w+://)?(?:[^@/]*@)?([^:/]+):(\d+)", proxy):
             options.append(f"-D{scheme}.proxyHost={found[1]}")
             options.append(f"-D{scheme}.proxyPort={found[2]}")
+    if direct := environ.get("no_proxy") or environ.get("NO_PROXY"):
+        hosts = [host.strip() for host in direct.split(",") if host.strip()]
+        patterns = [f"*{host}" if host.startswith(".") else host for host in hosts]
+        options.append(f"-Dhttp.nonProxyHosts={'|'.join(patterns)}")
     return options
 
 
