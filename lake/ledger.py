@@ -1,11 +1,5 @@
 """
 The ledger (台账): every delivery, where it stands, and what became of its rows.
-
-A status changes only along these ways:
-
-    landed  → settled, held, refused
-    held    → landed, by release; once a newer delivery has settled it stays held for good
-    refused → landed, when the department delivers it again in a form that can be taken
 """
 
 from __future__ import annotations
@@ -18,49 +12,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.errors import LedgerBroken, UsageError
-from catalog.vocabulary import Mode, Theme
-from lake.deliveries import (
-    Counts,
-    DeliveredFile,
-    Delivery,
-    DeliveryStatus,
-    Plan,
-    utc_now,
-)
+from catalog.vocabulary import Theme
+from lake.deliveries import Counts, Delivery, DeliveryStatus, Plan, utc_now
+from lake.entries import Entry, delivery_of, delivery_row, entry_of, find_entry, known_entry, move
 from lake.landing import Landing
 from lake.state import deliveries, plans, reading, refreshes, runs, writing
-
-WAYS = {
-    DeliveryStatus.LANDED: {
-        DeliveryStatus.SETTLED,
-        DeliveryStatus.HELD,
-        DeliveryStatus.REFUSED,
-    },
-    DeliveryStatus.HELD: {DeliveryStatus.LANDED},
-    DeliveryStatus.REFUSED: {DeliveryStatus.LANDED},
-    DeliveryStatus.SETTLED: set[DeliveryStatus](),
-}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """
-    What the ledger knows of one delivery.
-
-    `counts` are there once it was judged (settled or held), `versions` (of the tables, after it)
-    and `seconds` once it settled. `released`: an officer has said that it shall be applied
-    although keys vanish. `ended_by`: the newer delivery that took its place while it was held.
-    """
-
-    delivery: Delivery
-    status: DeliveryStatus
-    reason: str | None = None
-    released: bool = False
-    ended_by: str | None = None
-    contract_hash: str | None = None
-    counts: Counts | None = None
-    versions: Mapping[str, int] | None = None
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +36,7 @@ class Ledger:
     """The ledger in the state store; every method is one transaction."""
 
     def __init__(self, state_engine: sa.Engine) -> None:
-        self._engine = state_engine
-
-    # deliveries
+        self.state_engine = state_engine
 
     def record(self, delivery: Delivery, status: DeliveryStatus, reason: str | None = None) -> None:
         """
@@ -91,28 +45,25 @@ class Ledger:
         What is known already stays as it is, except that a refused delivery may be refused for
         another reason, or come again in a form that can be taken.
         """
-        with writing(self._engine) as connection:
-            known = _find(connection, delivery.delivery_id)
+        with writing(self.state_engine) as connection:
+            known = find_entry(connection, delivery.delivery_id)
             if known is None:
-                row = _row(delivery) | {
+                row = delivery_row(delivery) | {
                     "status": status.value,
                     "reason": reason,
                     "released": False,
                 }
                 connection.execute(deliveries.insert().values(row))
+            elif status is DeliveryStatus.REFUSED:
+                move(connection, known, status, {"reason": reason})
             elif known.status is DeliveryStatus.REFUSED:
                 _forget_plan(connection, delivery.delivery_id)
-                values = _row(delivery) | {"reason": reason, "counts": None}
-                _move(connection, known, status, values)
-            elif status is DeliveryStatus.REFUSED:
-                raise LedgerBroken(
-                    f"{delivery.dataset}: delivery {delivery.delivery_id} was taken before "
-                    f"({known.status}) and cannot be refused at the door; use refuse()"
-                )
+                values = delivery_row(delivery) | {"reason": None, "released": False}
+                move(connection, known, status, values)
 
     def restore(self, delivery: Delivery, receipt: Mapping[str, Any] | None) -> None:
         """Enter a delivery from landing's record, settled when there is a receipt."""
-        row = _row(delivery) | {"status": DeliveryStatus.LANDED.value, "reason": None}
+        row = delivery_row(delivery) | {"status": DeliveryStatus.LANDED.value, "reason": None}
         plan = None if receipt is None else Plan.of(receipt["plan"])
         if receipt is not None and plan is not None:
             row |= {
@@ -121,8 +72,8 @@ class Ledger:
                 "counts": plan.counts.document(),
                 "versions": receipt["versions"],
             }
-        with writing(self._engine) as connection:
-            if _find(connection, delivery.delivery_id) is None:
+        with writing(self.state_engine) as connection:
+            if find_entry(connection, delivery.delivery_id) is None:
                 connection.execute(deliveries.insert().values(row | {"released": False}))
             else:
                 connection.execute(
@@ -135,13 +86,13 @@ class Ledger:
 
     def find(self, delivery_id: str) -> Entry | None:
         """The entry of a delivery, or None when the ledger does not know it."""
-        with reading(self._engine) as connection:
-            return _find(connection, delivery_id)
+        with reading(self.state_engine) as connection:
+            return find_entry(connection, delivery_id)
 
     def entry(self, delivery_id: str) -> Entry:
         """The entry of a delivery; `UsageError` when the ledger does not know it."""
-        with reading(self._engine) as connection:
-            return _known(connection, delivery_id)
+        with reading(self.state_engine) as connection:
+            return known_entry(connection, delivery_id)
 
     def entries(self, dataset: str | None = None) -> list[Entry]:
         """All entries, or those of one dataset, by business date, dataset and revision."""
@@ -153,8 +104,8 @@ class Ledger:
         )
         if dataset is not None:
             query = query.where(deliveries.c.dataset == dataset)
-        with reading(self._engine) as connection:
-            return [_entry(row) for row in connection.execute(query)]
+        with reading(self.state_engine) as connection:
+            return [entry_of(row) for row in connection.execute(query)]
 
     def pending(self, through: date | None = None) -> list[Delivery]:
         """
@@ -172,8 +123,8 @@ class Ledger:
             deliveries.c.dataset,
             deliveries.c.revision,
         )
-        with reading(self._engine) as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+        with reading(self.state_engine) as connection:
+            return [delivery_of(row) for row in connection.execute(query)]
 
     def settled(self, dataset: str) -> list[Delivery]:
         """The settled deliveries of a dataset in business order."""
@@ -183,8 +134,8 @@ class Ledger:
             .where(deliveries.c.status == DeliveryStatus.SETTLED.value)
             .order_by(deliveries.c.business_date, deliveries.c.revision)
         )
-        with reading(self._engine) as connection:
-            return [_delivery(row) for row in connection.execute(query)]
+        with reading(self.state_engine) as connection:
+            return [delivery_of(row) for row in connection.execute(query)]
 
     def settle(
         self,
@@ -199,8 +150,8 @@ class Ledger:
         Ends older held deliveries of the dataset. Settling again with the same counts changes
         nothing; with other counts it is refused.
         """
-        with writing(self._engine) as connection:
-            entry = _known(connection, delivery_id)
+        with writing(self.state_engine) as connection:
+            entry = known_entry(connection, delivery_id)
             if entry.status is DeliveryStatus.SETTLED and entry.counts == counts:
                 return
             plan = _find_plan(connection, delivery_id)
@@ -211,7 +162,7 @@ class Ledger:
                 "versions": dict(versions),
                 "seconds": seconds,
             }
-            _move(connection, entry, DeliveryStatus.SETTLED, values)
+            move(connection, entry, DeliveryStatus.SETTLED, values)
             connection.execute(
                 deliveries.update()
                 .where(deliveries.c.dataset == entry.delivery.dataset)
@@ -227,8 +178,8 @@ class Ledger:
 
         One that a newer delivery has overtaken already is ended at once.
         """
-        with writing(self._engine) as connection:
-            entry = _known(connection, delivery_id)
+        with writing(self.state_engine) as connection:
+            entry = known_entry(connection, delivery_id)
             newest = _newest_settled(connection, entry.delivery.dataset)
             overtaken = newest is not None and newest.order > entry.delivery.order
             values = {
@@ -236,7 +187,7 @@ class Ledger:
                 "counts": counts.document(),
                 "ended_by": newest.delivery_id if newest and overtaken else None,
             }
-            _move(connection, entry, DeliveryStatus.HELD, values)
+            move(connection, entry, DeliveryStatus.HELD, values)
 
     def release(self, delivery_id: str) -> Delivery:
         """
@@ -244,8 +195,8 @@ class Ledger:
 
         `UsageError` when it is not held, or a newer delivery has ended it.
         """
-        with writing(self._engine) as connection:
-            entry = _known(connection, delivery_id)
+        with writing(self.state_engine) as connection:
+            entry = known_entry(connection, delivery_id)
             if entry.status is not DeliveryStatus.HELD:
                 raise UsageError(
                     f"delivery {delivery_id} is {entry.status}, and only a held delivery can be "
@@ -258,47 +209,41 @@ class Ledger:
                 )
             _forget_plan(connection, delivery_id)
             values = {"released": True, "reason": None, "counts": None}
-            _move(connection, entry, DeliveryStatus.LANDED, values)
+            move(connection, entry, DeliveryStatus.LANDED, values)
         return entry.delivery
 
     def refuse(self, delivery_id: str, reason: str) -> None:
         """Refuse a landed delivery whole; `reason` says where, what, and what to do."""
-        with writing(self._engine) as connection:
-            entry = _known(connection, delivery_id)
+        with writing(self.state_engine) as connection:
+            entry = known_entry(connection, delivery_id)
             _forget_plan(connection, delivery_id)
-            _move(connection, entry, DeliveryStatus.REFUSED, {"reason": reason})
-
-    # plans
+            move(connection, entry, DeliveryStatus.REFUSED, {"reason": reason})
 
     def save_plan(self, plan: Plan) -> None:
         """Keep the plan of a delivery before its first commit; a kept plan is never changed."""
-        with writing(self._engine) as connection:
+        with writing(self.state_engine) as connection:
             _keep_plan(connection, plan)
 
     def plan(self, delivery_id: str) -> Plan | None:
         """The kept plan of a delivery, or None."""
-        with reading(self._engine) as connection:
+        with reading(self.state_engine) as connection:
             return _find_plan(connection, delivery_id)
-
-    # refreshes of models
 
     def refreshed(self, dataset: str) -> str | None:
         """The hash of the inputs from which the model's table was made last, or None."""
         query = sa.select(refreshes.c.inputs_hash).where(refreshes.c.dataset == dataset)
-        with reading(self._engine) as connection:
+        with reading(self.state_engine) as connection:
             return connection.execute(query).scalar_one_or_none()
 
     def record_refresh(self, dataset: str, inputs_hash: str, version: int, seconds: float) -> None:
         """Keep from which inputs the model's table was made, and which version that is."""
         row = {"inputs_hash": inputs_hash, "version": version, "seconds": seconds}
-        with writing(self._engine) as connection:
+        with writing(self.state_engine) as connection:
             changed = connection.execute(
                 refreshes.update().where(refreshes.c.dataset == dataset).values(row)
             )
             if changed.rowcount == 0:
                 connection.execute(refreshes.insert().values(row | {"dataset": dataset}))
-
-    # runs
 
     def start_run(self, *, run_date: date | None, dataset: str | None, engine: str) -> int:
         """Note that a run begins; the number says which."""
@@ -308,7 +253,7 @@ class Ledger:
             "engine": engine,
             "started_at": utc_now(),
         }
-        with writing(self._engine) as connection:
+        with writing(self.state_engine) as connection:
             run_id: int = connection.execute(
                 runs.insert().values(row).returning(runs.c.run_id)
             ).scalar_one()
@@ -316,7 +261,7 @@ class Ledger:
 
     def end_run(self, run_id: int, outcome: str) -> None:
         """Note how a run ended: `done`, or the message of the error that ended it."""
-        with writing(self._engine) as connection:
+        with writing(self.state_engine) as connection:
             connection.execute(
                 runs.update()
                 .where(runs.c.run_id == run_id)
@@ -326,7 +271,7 @@ class Ledger:
     def runs(self) -> list[Run]:
         """All runs, the newest first."""
         query = sa.select(runs).order_by(runs.c.run_id.desc())
-        with reading(self._engine) as connection:
+        with reading(self.state_engine) as connection:
             return [Run(**row._mapping) for row in connection.execute(query)]
 
 
@@ -346,60 +291,6 @@ def rebuild(ledger: Ledger, landing: Landing, dataset: str | None = None) -> lis
     for delivery in lost:
         ledger.restore(delivery, landing.receipt(delivery.delivery_id))
     return lost
-
-
-def _row(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "delivery_id": delivery.delivery_id,
-        "dataset": delivery.dataset,
-        "provider": delivery.provider,
-        "business_date": delivery.business_date,
-        "revision": delivery.revision,
-        "mode": delivery.mode.value,
-        "files": [file.document() for file in delivery.files],
-        "received_at": delivery.received_at,
-    }
-
-
-def _delivery(row: sa.Row[Any]) -> Delivery:
-    return Delivery(
-        row.delivery_id,
-        row.dataset,
-        row.provider,
-        row.business_date,
-        row.revision,
-        Mode(row.mode),
-        tuple(DeliveredFile.of(file) for file in row.files),
-        row.received_at,
-    )
-
-
-def _entry(row: sa.Row[Any]) -> Entry:
-    return Entry(
-        _delivery(row),
-        DeliveryStatus(row.status),
-        row.reason,
-        row.released,
-        row.ended_by,
-        row.contract_hash,
-        None if row.counts is None else Counts.of(row.counts),
-        row.versions,
-        row.seconds,
-    )
-
-
-def _find(connection: sa.Connection, delivery_id: str) -> Entry | None:
-    # Locked until the transaction ends where the database locks rows; SQLite locks the whole.
-    query = sa.select(deliveries).where(deliveries.c.delivery_id == delivery_id)
-    row = connection.execute(query.with_for_update()).one_or_none()
-    return None if row is None else _entry(row)
-
-
-def _known(connection: sa.Connection, delivery_id: str) -> Entry:
-    entry = _find(connection, delivery_id)
-    if entry is None:
-        raise UsageError(f"the ledger knows no delivery {delivery_id!r}; see `redcliff status`")
-    return entry
 
 
 def _find_plan(connection: sa.Connection, delivery_id: str) -> Plan | None:
@@ -424,25 +315,6 @@ def _forget_plan(connection: sa.Connection, delivery_id: str) -> None:
     connection.execute(plans.delete().where(plans.c.delivery_id == delivery_id))
 
 
-def _move(
-    connection: sa.Connection,
-    entry: Entry,
-    status: DeliveryStatus,
-    values: Mapping[str, Any],
-) -> None:
-    """Change the status along one of `WAYS`, and `values` with it."""
-    if status is not entry.status and status not in WAYS[entry.status]:
-        raise LedgerBroken(
-            f"{entry.delivery.dataset}: delivery {entry.delivery.delivery_id} is {entry.status} "
-            f"and cannot become {status}"
-        )
-    connection.execute(
-        deliveries.update()
-        .where(deliveries.c.delivery_id == entry.delivery.delivery_id)
-        .values({"status": status.value, **values})
-    )
-
-
 def _newest_settled(connection: sa.Connection, dataset: str) -> Delivery | None:
     query = (
         sa.select(deliveries)
@@ -452,7 +324,7 @@ def _newest_settled(connection: sa.Connection, dataset: str) -> Delivery | None:
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else delivery_of(row)
 
 
 def _before(delivery: Delivery) -> sa.ColumnElement[bool]:

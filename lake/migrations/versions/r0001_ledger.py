@@ -14,7 +14,7 @@ def upgrade() -> None:
         "deliveries",
         sa.Column("delivery_id", sa.String(32), primary_key=True),
         sa.Column("dataset", sa.String(128), nullable=False),
-        sa.Column("provider", sa.String(128), nullable=False),
+        sa.Column("provider", sa.String(255), nullable=False),
         sa.Column("business_date", sa.Date, nullable=False),
         sa.Column("revision", sa.Integer, nullable=False),
         sa.Column("mode", sa.String(16), nullable=False),
