@@ -16,7 +16,7 @@ from datetime import date
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, cast_to, column, sql
+from catalog.dialect import call, column, sql, type_of
 from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 
 NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
@@ -204,16 +204,15 @@ def _instant(c: Column, x: exp.Expression) -> exp.Expression:
 def _number(c: Column, x: exp.Expression) -> exp.Expression:
     whole = c.type.name in (TypeName.INTEGER, TypeName.BIGINT)
     pattern = r"^[+-]?[0-9]+$" if whole else r"^[+-]?[0-9]+([.][0-9]+)?$"
-    value: exp.Expression = exp.TryCast(this=x.copy(), to=cast_to(x, c.type).args["to"])
+    value: exp.Expression = x
     if c.unit is not None:
         # Money is never rounded in silence: digits beyond the fen make the value untypable.
         digits = 2 if c.unit is Unit.YUAN else 6
         pattern = rf"^[+-]?[0-9]+([.][0-9]{{1,{digits}}}0*)?$"
         if c.unit is Unit.TEN_THOUSAND_YUAN:
-            value = exp.TryCast(
-                this=sql("TRY_CAST(:x AS DECIMAL(24,6)) * 10000", x=x), to=value.args["to"].copy()
-            )
-    return sql("CASE WHEN regexp_like(:x, :p) THEN :value END", x=x, p=pattern, value=value)
+            value = sql("TRY_CAST(:x AS DECIMAL(24,6)) * 10000", x=x)
+    typed = sql(f"TRY_CAST(:value AS {type_of(c.type).sql('trino')})", value=value)
+    return sql("CASE WHEN regexp_like(:x, :p) THEN :typed END", x=x, p=pattern, typed=typed)
 
 
 def _boolean(c: Column, x: exp.Expression) -> exp.Expression:

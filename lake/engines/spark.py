@@ -4,6 +4,7 @@ The engine seam on Spark and Delta Lake: one session per run, a child session pe
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,8 @@ def start_session(
     scratch.mkdir(parents=True, exist_ok=True)
     log4j = scratch / "log4j2.properties"
     log4j.write_text(LOG4J, encoding="utf-8")
+    # It prints every failing query with the values it failed on; errors reach people elsewhere.
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable

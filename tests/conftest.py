@@ -1,0 +1,30 @@
+"""What all tests share: one Spark session, and temporary homes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lake.engine import Engine
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The one engine of a test session; no test changes its settings."""
+    from lake.engines.spark import SparkEngine, start_session
+    from lake.toolchain import delta_jars, find_java
+
+    session = start_session(
+        master="local[2]",
+        memory="1g",
+        jars=delta_jars(),
+        java_home=find_java().home,
+        scratch=tmp_path_factory.mktemp("spark"),
+    )
+    started = SparkEngine(session)
+    yield started
+    started.close()
