@@ -1,0 +1,41 @@
+"""
+Readers: original bytes in, Arrow batches of text out, the same for every engine.
+
+They know formats and headers, never types: typing is SQL. A record that cannot be read is a row
+with a `_fault`; a file that must be refused ends in one row that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from catalog.errors import DeliveryRefused
+from catalog.vocabulary import Format
+from lake.readers.batches import refusal
+from lake.readers.contents import Content, check_kind
+from lake.readers.csv_files import read_csv
+from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
+
+__all__ = ["BATCH_ROWS", "REFUSED", "UNREADABLE", "Reading", "read"]
+
+
+def read(reading: Reading, path: str, name: str) -> Iterator[pa.RecordBatch]:
+    """
+    Read one landed file, plain or a zip archive, by its local path; `name` is as delivered.
+
+    Gives batches of at most `BATCH_ROWS` rows of `reading.schema`, in file order, in bounded
+    memory. Never raises for what the department did: where the whole file must be refused, the
+    last row has the `_fault` `refused`, and the rows before it are to be ignored.
+    """
+    try:
+        content = Content.of_file(Path(path), name)
+        check_kind(content, reading.format)
+        yield from _READERS[reading.format](reading, content)
+    except DeliveryRefused as refused:
+        yield refusal(reading, name, refused)
+
+
+_READERS = {Format.CSV: read_csv}

@@ -1,0 +1,277 @@
+"""
+CSV as RFC 4180 describes it and as departments write it.
+
+Two paths give the same rows. The *exact* path is the standard library's strict parser, line by
+line. The *fast* path is Arrow's, on runs of text in which every quote opens, closes or doubles by
+the book, so that no two parsers could differ; a ragged record inside such a run is handed back by
+Arrow as text. Where a run ends, the exact path takes some records, then the fast one tries again.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from catalog.errors import DeliveryRefused
+from lake.readers.batches import record_json
+from lake.readers.contents import Content
+from lake.readers.reading import BATCH_ROWS, Reading
+from lake.readers.tabular import Grid
+from lake.readers.text import utf8_blocks
+
+RECORD_CHARACTERS = 16 << 20
+"""A record longer than this is refused: a quote was opened and never closed."""
+
+_RUN_BYTES = 32 << 10  # a shorter regular run is not worth starting Arrow for
+_EXACT_RECORDS = 64  # taken exactly after an irregular one before Arrow is tried again
+
+_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
+
+
+def read_csv(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
+    """
+    The records of a CSV file.
+
+    A record with more or fewer fields than the header, with a NUL, or with text after a closing
+    quote cannot be read. A line of white space is no record. Refused: a quote that is still open
+    at the end of the file, a header that does not match, text that is not in the encoding.
+    """
+    exact = _ExactReader(_Lines(utf8_blocks(content, reading.encoding)), reading, content.name)
+    header = (record.cells or [record.text] for record in exact)
+    grid = Grid.under_header(reading, content.name, header)
+    exact.number = 0
+    return _Body(grid, exact).batches()
+
+
+class _Lines:
+    """The physical lines of a text; `taken` are those since the last `begin`."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.block = b""
+        self.at = 0
+        self.taken: list[str] = []
+        self.stopped: Literal["", "end", "length"] = ""
+        self._blocks = blocks
+        self._length = 0
+
+    def more(self) -> bool:
+        """Whether a line is left; afterwards `block` has it at `at`."""
+        while self.at == len(self.block):
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self.block, self.at = block, 0
+        return True
+
+    def begin(self) -> None:
+        """Start a record."""
+        self.taken.clear()
+        self._length = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self._length > RECORD_CHARACTERS:
+            self.stopped = "length"
+            raise StopIteration
+        if not self.more() or (match := _LINE.match(self.block, self.at)) is None:
+            self.stopped = "end"
+            raise StopIteration
+        self.at = match.end()
+        line = match[0].decode()
+        self.taken.append(line)
+        self._length += len(line)
+        return line
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A record as the exact parser sees it; `cells` is None where its quotes are broken."""
+
+    cells: list[str] | None
+    text: str
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is a line of white space only, which is no record."""
+        return self.cells is not None and len(self.cells) <= 1 and not self.text.strip()
+
+    def fault(self, width: int) -> str | None:
+        """JSON of what stood there when it cannot be a record of this width, else None."""
+        if self.cells is None:
+            return record_json(self.text)
+        return record_json(self.cells) if len(self.cells) != width or "\0" in self.text else None
+
+
+class _ExactReader:
+    """Records one by one, as the standard library parses them; `number` counts them."""
+
+    def __init__(self, lines: _Lines, reading: Reading, file: str) -> None:
+        csv.field_size_limit(max(csv.field_size_limit(), RECORD_CHARACTERS))
+        self.lines = lines
+        self.number = 0
+        self._delimiter = reading.delimiter
+        self._file = file
+        self._parser = csv.reader(lines, delimiter=reading.delimiter, strict=True)
+
+    def __iter__(self) -> _ExactReader:
+        return self
+
+    def __next__(self) -> _Record:
+        while self.lines.more():
+            self.lines.begin()
+            cells: list[str] | None
+            try:
+                cells = next(self._parser)
+            except csv.Error:
+                cells = None
+            text = "".join(self.lines.taken)
+            record = _Record(cells, text)
+            if record.is_blank:
+                continue
+            self.number += 1
+            if self.lines.stopped:
+                raise self._never_closed()
+            return record
+        raise StopIteration
+
+    def of_text(self, text: str) -> _Record:
+        """The one record that stands in the text."""
+        lines = io.StringIO(text, newline="")
+        return _Record(next(csv.reader(lines, delimiter=self._delimiter, strict=True), []), text)
+
+    def _never_closed(self) -> DeliveryRefused:
+        where = (
+            "at the end of the file"
+            if self.lines.stopped == "end"
+            else f"after {RECORD_CHARACTERS} characters"
+        )
+        return DeliveryRefused(
+            f"a quoted field of this record is still open {where}",
+            file=self._file,
+            row=self.number,
+            remedy="close the quote, and double every quote inside a quoted field",
+        )
+
+
+class _Body:
+    """The records after the header."""
+
+    def __init__(self, grid: Grid, exact: _ExactReader) -> None:
+        self._grid = grid
+        self._exact = exact
+        self._lines = exact.lines
+        self._width = grid.layout.width
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        patience = _EXACT_RECORDS
+        while self._lines.more():
+            end = self._end_of_run()
+            if end - self._lines.at >= _RUN_BYTES or end == len(self._lines.block):
+                yield from self._fast(end)
+                patience = _EXACT_RECORDS
+            else:
+                yield from self._exactly(patience)
+                patience = min(2 * patience, BATCH_ROWS)
+
+    def _end_of_run(self) -> int:
+        """Where the regular records from here on end, in the block."""
+        block, at = self._lines.block, self._lines.at
+        # In one column Arrow cannot tell a line of white space from a value.
+        if self._width == 1 or len(block) > RECORD_CHARACTERS:
+            return at
+        if block.startswith(codecs.BOM_UTF8, at):  # text here, but Arrow would drop it
+            return at
+        if block.find(b'"', at) < 0 and block.find(b"\0", at) < 0:
+            return len(block)
+        run = _regular_records(self._grid.reading.delimiter).match(block, at)
+        return run.end() if run else at
+
+    def _exactly(self, records: int) -> Iterator[pa.RecordBatch]:
+        """So many records by the exact path, or those up to the end of the block."""
+        rows: list[list[str]] = []
+        numbers: list[int] = []
+        faults: dict[int, str] = {}
+        block = self._lines.block
+        for record in self._exact:
+            fault = record.fault(self._width)
+            if fault is not None:
+                faults[self._exact.number] = fault
+            elif record.cells is not None:
+                rows.append(record.cells)
+                numbers.append(self._exact.number)
+            if len(rows) + len(faults) >= records or self._lines.block is not block:
+                break
+        return self._grid.rows(rows, numbers, faults)
+
+    def _fast(self, end: int) -> Iterator[pa.RecordBatch]:
+        """The regular records up to `end` of the block, by Arrow."""
+        start, self._lines.at = self._lines.at, end
+        names = [str(place) for place in range(self._width)]
+        ragged: list[arrow_csv.InvalidRow] = []
+
+        def keep(row: arrow_csv.InvalidRow) -> Literal["skip"]:
+            ragged.append(row)
+            return "skip"
+
+        table = arrow_csv.read_csv(
+            pa.BufferReader(pa.py_buffer(self._lines.block).slice(start, end - start)),
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False, block_size=end - start + 1, column_names=names
+            ),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=self._grid.reading.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=keep,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                check_utf8=False,  # the text has been decoded
+                column_types=dict.fromkeys(names, pa.string()),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+        numbers, faults = self._number(table.num_rows, ragged)
+        cells = [column.combine_chunks() for column in table.columns]
+        return self._grid.columns(cells, pa.array(numbers, pa.int64()), faults)
+
+    def _number(
+        self, rows: int, ragged: Sequence[arrow_csv.InvalidRow]
+    ) -> tuple[list[int], dict[int, str]]:
+        """Number the rows that Arrow gave and those it handed back, lines of white space aside."""
+        numbers: list[int] = []
+        faults: dict[int, str] = {}
+        number, at = self._exact.number, 1  # Arrow counts from 1 and passes over empty lines
+        for row in ragged:
+            readable = row.number - at
+            numbers.extend(range(number + 1, number + 1 + readable))
+            number += readable
+            at = row.number + 1
+            record = self._exact.of_text(row.text)
+            if not record.is_blank:
+                number += 1
+                faults[number] = record_json(record.cells or record.text)
+        left = rows - len(numbers)
+        numbers.extend(range(number + 1, number + 1 + left))
+        self._exact.number = number + left
+        return numbers, faults
+
+
+@cache
+def _regular_records(delimiter: str) -> re.Pattern[bytes]:
+    """Whole records in which every quote opens or closes a field, or stands doubled in one."""
+    ends = re.escape(delimiter.encode()) + rb"\r\n"
+    opens, closes = rb"(?<![^" + ends + rb'])"', rb'"(?![^' + ends + rb"])"
+    quoted = opens + rb'(?:[^"\0]++|"")*+' + closes
+    return re.compile(rb'(?:(?:[^"\r\n\0]++|' + quoted + rb")*+(?:\r\n|\r|\n))*+")

@@ -1,0 +1,72 @@
+"""Small contracts and files for the tests of the readers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from catalog.vocabulary import Drift, Format
+from lake.readers import REFUSED, Reading, read
+from lake.readers.reading import Field
+
+Row = dict[str, Any]
+
+
+def reading(
+    *columns: str | tuple[str, ...],
+    form: Format = Format.CSV,
+    key: Sequence[str] | None = None,
+    encoding: str = "utf-8",
+    delimiter: str = ",",
+    change: Sequence[str] = (),
+    unknown: Drift = Drift.QUARANTINE,
+    missing: Drift = Drift.QUARANTINE,
+) -> Reading:
+    """A reading of these columns, each a name or (name, header, …); the first is the key."""
+    fields = tuple(Field(c, (c,)) if isinstance(c, str) else Field(c[0], tuple(c)) for c in columns)
+    return Reading(
+        dataset="population.sample",
+        format=form,
+        encoding=encoding,
+        delimiter=delimiter,
+        fields=fields,
+        key=tuple(key) if key is not None else (fields[0].name,),
+        change_headers=tuple(change),
+        unknown_column=unknown,
+        missing_column=missing,
+    )
+
+
+def rows_of(how: Reading, path: Path, name: str | None = None) -> list[Row]:
+    """All rows of the file, the refusal included."""
+    rows: list[Row] = []
+    for batch in read(how, str(path), name or path.name):
+        assert batch.schema == how.schema
+        assert 0 < batch.num_rows <= 20_000
+        rows.extend(batch.to_pylist())
+    return rows
+
+
+def written(path: Path, content: bytes | str) -> Path:
+    """The file with this content; text is written as UTF-8, as it stands."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refused(rows: Sequence[Row]) -> dict[str, Any]:
+    """Why the file was refused; fails when it was not."""
+    assert rows[-1]["_fault"] == REFUSED, rows[-1]
+    assert rows[-1]["_row_number"] == 0
+    assert [row["_fault"] for row in rows].count(REFUSED) == 1
+    why: dict[str, Any] = json.loads(rows[-1]["_record"])
+    assert set(why) == {"reason", "file", "row", "column", "remedy"}
+    return why
+
+
+def values(rows: Iterable[Row], *names: str) -> list[Any]:
+    """The values of one column, or tuples of several, in order."""
+    if len(names) == 1:
+        return [row[names[0]] for row in rows]
+    return [tuple(row[name] for name in names) for row in rows]
