@@ -7,11 +7,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from catalog.vocabulary import Drift, Format
 from lake.readers import REFUSED, Reading, read
 from lake.readers.reading import Field
 
 Row = dict[str, Any]
+
+steady = settings(deadline=None, derandomize=True, database=None)
+"""For property tests: the same cases each time, on however slow a machine."""
 
 
 def reading(

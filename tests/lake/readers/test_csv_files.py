@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lake.readers import REFUSED, csv_files
-from tests.lake.readers.making import Row, reading, refused, rows_of, values, written
+from tests.lake.readers.making import Row, reading, refused, rows_of, steady, values, written
 
 ABC = reading("a", "b", "c")
 
@@ -177,6 +177,7 @@ def _exactly(text: str, columns: tuple[str, ...] = ("a", "b", "c")) -> list[Row]
         return _by_path(text, 1, columns)
 
 
+@steady
 @given(text=st.text(alphabet='a",\n\r\0 赤', max_size=60))
 @example(text='1,2,3\n"\n')
 @example(text='1,"a"b,3\n4,5,6\n')
@@ -187,6 +188,7 @@ def test_both_paths_give_the_same_rows_of_any_text(text: str) -> None:
     assert _by_path(text, 1, ("a", "b", "c")) == _exactly(text)
 
 
+@steady
 @given(rows=REGULAR, quoting=st.booleans(), end=st.sampled_from(["\n", "\r\n", "\r"]))
 def test_both_paths_give_the_same_rows_of_well_formed_text(
     rows: list[list[str]], quoting: bool, end: str
@@ -196,11 +198,13 @@ def test_both_paths_give_the_same_rows_of_well_formed_text(
     assert _by_path(text, 1, ("a", "b", "c")) == _exactly(text)
 
 
+@steady
 @given(text=st.text(alphabet='a" \n\r', max_size=20))
 def test_one_column_has_no_second_meaning_for_a_blank_line(text: str) -> None:
     assert _by_path(text, 1, ("a",)) == _exactly(text, ("a",))
 
 
+@steady
 @given(rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=6), quoting=st.booleans())
 def test_what_the_standard_library_writes_is_read_back(
     rows: list[list[str]], quoting: bool

@@ -12,7 +12,7 @@ from catalog.errors import DeliveryRefused
 from lake.readers import Reading, text
 from lake.readers.contents import Content
 from lake.readers.text import utf8_blocks
-from tests.lake.readers.making import reading, refused, rows_of, values, written
+from tests.lake.readers.making import reading, refused, rows_of, steady, values, written
 
 GB = reading("a", ("b", "姓名"), encoding="gb18030")
 UTF8 = reading("a", ("b", "姓名"))
@@ -139,6 +139,7 @@ def test_a_line_that_never_ends_is_refused() -> None:
         blocks(b"a\n" + b"x" * 5000, "utf-8", 64)
 
 
+@steady
 @given(
     lines=st.lists(st.text(alphabet="a赤𠮷é\u3000,", max_size=5), max_size=8),
     ends=st.sampled_from(["\n", "\r", "\r\n"]),
