@@ -16,11 +16,13 @@ SELECT
     d.division_name,
     g.community_name,
     g.grid_cell_kind_code,
-    g.area_km2,
+    g.area_m2,
     coalesce(a.address_count, 0) AS address_count,
     coalesce(a.dwelling_address_count, 0) AS dwelling_address_count,
     coalesce(a.building_count, 0) AS building_count,
-    CAST(ratio(coalesce(a.address_count, 0), nullif(g.area_km2, 0), 2) AS decimal(12, 2)) AS address_density,
+    CAST(
+        ratio(coalesce(a.address_count, 0) * 1000000, nullif(g.area_m2, 0), 2) AS decimal(12, 2)
+    ) AS address_density,
     g.boundary
 FROM curated.geography__grid_register AS g
 LEFT JOIN addresses AS a ON a.grid_cell_id = g.grid_cell_id
