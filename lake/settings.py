@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,8 +87,8 @@ def find_site(environ: Mapping[str, str]) -> Path:
     """
     The site: `REDCLIFF_SITE`, else the nearest folder upwards with schemas/ and conf/.
 
-    Last comes the checkout that this code was installed from. Reads nothing else and makes
-    nothing, so that contracts can be checked without a home.
+    Last come the checkout this code is from and the content installed with it. Reads nothing
+    else and makes nothing, so that contracts can be checked without a home.
     """
     if named := environ.get("REDCLIFF_SITE"):
         site = Path(named).expanduser().absolute()
@@ -97,7 +98,8 @@ def find_site(environ: Mapping[str, str]) -> Path:
             )
         return site
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).resolve().parents[1]):
+    installed = Path(__file__).resolve().parents[1], Path(sys.prefix) / "share" / "redcliff"
+    for folder in (here, *here.parents, *installed):
         if (folder / "schemas").is_dir() and (folder / "conf").is_dir():
             return folder
     raise UsageError(

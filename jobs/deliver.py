@@ -1,0 +1,123 @@
+"""
+Deliver: look through an inbox and land what departments have laid down there.
+
+Safe to kill at any moment and to call again: first the bytes land, then the delivery's record,
+then its row in the ledger, and each step is skipped where it stands. What is wrong is refused
+with the reason and never half-loaded; one refusal stops nobody else. The bytes of a refused
+delivery land too, as evidence.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from catalog.catalog import Catalog
+from catalog.errors import UsageError
+from jobs import inbox
+from jobs.door import DeliverRow, Door, Outcome
+from jobs.progress import Progress
+from lake.deliveries import Delivery, utc_now
+from lake.landing import Landing
+from lake.leases import Leases
+from lake.ledger import Ledger
+from lake.settings import Settings
+from lake.state import open_state
+
+LEASE = "landing"
+
+
+@dataclass(frozen=True)
+class DeliverReport:
+    """What became of every folder of the inbox, in the order of the inbox."""
+
+    rows: tuple[DeliverRow, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """How many folders ended so."""
+        return sum(row.outcome is outcome for row in self.rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {
+            "outcomes": {outcome.value: self.count(outcome) for outcome in Outcome},
+            "folders": [row.to_json() for row in self.rows],
+        }
+
+
+def deliver(
+    settings: Settings,
+    catalog: Catalog,
+    folder: Path,
+    progress: Progress,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+) -> DeliverReport:
+    """
+    Land every complete delivery of the inbox `folder`; the inbox stays as it is.
+
+    `UsageError` when there is no such folder; `LeaseLost` when another process delivers into the
+    same home right now. What is wrong with a delivery stands in its row of the report.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
+    state = open_state(settings.state_url)
+    try:
+        ledger, landing = Ledger(state), Landing(settings.landing)
+        with Leases(state, _owner()).hold(LEASE) as lease:
+            landing.sweep()
+            door = Door(settings, catalog, ledger, landing, lease, clock)
+            folders = list(inbox.scan(folder))
+            rows = []
+            with progress.step("receiving deliveries", len(folders)) as advance:
+                for found in folders:
+                    rows.append(door.receive(found))
+                    advance()
+    finally:
+        state.dispose()
+    return DeliverReport(tuple(rows))
+
+
+def release(settings: Settings, delivery_id: str) -> Delivery:
+    """Let the next run apply a held delivery, although many keys vanish."""
+    state = open_state(settings.state_url)
+    try:
+        return Ledger(state).release(delivery_id)
+    finally:
+        state.dispose()
+
+
+def land_code_tables(
+    settings: Settings, catalog: Catalog, ledger: Ledger, landing: Landing
+) -> list[Delivery]:
+    """
+    Land the site's own edition of every code table that nobody has delivered as new; returns those.
+
+    So a new home judges codes from its first run on; what a department delivers comes after it.
+    """
+    due = [
+        contract
+        for contract in catalog.sources()
+        if contract.source is not None
+        and contract.source.code_table is not None
+        and contract.source.edition is not None
+        and all(
+            entry.delivery.business_date < contract.source.edition
+            for entry in ledger.entries(contract.id)
+            if entry.delivery.revision > 0
+        )
+    ]
+    if not due:
+        return []
+    with Leases(ledger.state_engine, _owner()).hold(LEASE) as lease:
+        door = Door(settings, catalog, ledger, landing, lease, utc_now)
+        return [door.land_edition(contract) for contract in due]
+
+
+def _owner() -> str:
+    return f"redcliff deliver on {socket.gethostname()} (process {os.getpid()})"
