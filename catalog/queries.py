@@ -57,20 +57,26 @@ def read_query(sql: str, tables: Tables) -> Query:
     except SqlglotError as error:  # e.g. one alias for two tables
         return Query(tree, slips=(*slips, Slip(1, str(error))))
     for scope in scopes:
-        for source in scope.sources.values():
+        for source in sources_of(scope).values():
             if isinstance(source, exp.Table):
-                inputs[_full_name(source)] = None
+                inputs[full_name(source)] = None
                 slips += _unknown_table(source, tables)
         slips += _unknown_columns(scope, tables)
     return Query(tree, tuple(inputs), tuple(tree.named_selects), tuple(dict.fromkeys(slips)))
 
 
-def _full_name(table: exp.Table) -> str:
+def sources_of(scope: Scope) -> dict[str, exp.Expr | Scope]:
+    """What FROM and JOIN name; `scope.sources` also holds every CTE in sight."""
+    return {name: source for name, (_, source) in scope.selected_sources.items()}
+
+
+def full_name(table: exp.Table) -> str:
+    """The name of a table as it is written, its schema included."""
     return ".".join(part.name for part in table.parts)
 
 
 def _unknown_table(table: exp.Table, tables: Tables) -> Iterator[Slip]:
-    name = _full_name(table)
+    name = full_name(table)
     if name not in tables:
         yield Slip(line_of(table), f"unknown table {name!r}{did_you_mean(name, tables)}")
 
@@ -101,7 +107,7 @@ def _unknown_columns(scope: Scope, tables: Tables) -> Iterator[Slip]:
     for column in scope.find_all(exp.Column):
         if isinstance(column.this, exp.Star):
             continue
-        found = _holders(column, scope, tables)
+        found = holders(column, scope, tables)
         name = column.sql("trino")
         if found is None:
             yield Slip(line_of(column), f"unknown table {column.table!r} in {name}")
@@ -113,44 +119,50 @@ def _unknown_columns(scope: Scope, tables: Tables) -> Iterator[Slip]:
             yield Slip(line_of(column), f"{name!r} stands in {' and '.join(found)}; write which")
 
 
-def _holders(column: exp.Column, scope: Scope, tables: Tables) -> list[str] | None:
-    """The sources that have the column; None when it names a source that is not there."""
+def holders(column: exp.Column, scope: Scope, tables: Tables) -> dict[str, exp.Expr | Scope] | None:
+    """
+    The sources that have the column, by their names in the query.
+
+    None when the column names a source that is not there. A source that is unknown itself
+    stands in for one that has the column.
+    """
     at: Scope | None = scope
     named = False
     while at is not None:
-        sources = at.sources
+        sources = sources_of(at)
         if column.table:
             sources = {k: v for k, v in sources.items() if k == column.table}
             named = named or bool(sources)
-        held = {name: _columns(source, tables) for name, source in sources.items()}
+        held = {name: _columns_of(source, tables) for name, source in sources.items()}
         found = [name for name, columns in held.items() if columns and column.name in columns]
         unknown = [name for name, columns in held.items() if columns is None]
         if found or unknown:
-            return found or unknown[:1]
+            return {name: sources[name] for name in found or unknown[:1]}
         at = at.parent if at.is_subquery else None
-    return None if column.table and not named else []
+    return None if column.table and not named else {}
 
 
-def _columns(source: exp.Expr | Scope, tables: Tables) -> Collection[str] | None:
+def _columns_of(source: exp.Expr | Scope, tables: Tables) -> Collection[str] | None:
     """The columns of a source; None when it is unknown, which has been told of the source."""
     if isinstance(source, Scope):
-        outputs = _outputs(source)
-        return None if "*" in outputs else outputs
-    return tables.get(_full_name(source)) if isinstance(source, exp.Table) else None
+        given = outputs(source)
+        return None if "*" in given else given
+    return tables.get(full_name(source)) if isinstance(source, exp.Table) else None
 
 
-def _outputs(scope: Scope) -> list[str]:
+def outputs(scope: Scope) -> list[str]:
+    """The names of the columns that a scope gives."""
     query = scope.expression
     return query.named_selects if isinstance(query, exp.Query) else []
 
 
 def _visible(column: exp.Column, scope: Scope, tables: Tables) -> list[str]:
-    sources = scope.sources
+    sources = sources_of(scope)
     listed = [sources[column.table]] if column.table in sources else sources.values()
-    return [name for source in listed for name in _columns(source, tables) or ()]
+    return [name for source in listed for name in _columns_of(source, tables) or ()]
 
 
 def _names_an_output(column: exp.Column, scope: Scope) -> bool:
     """ORDER BY may name what the SELECT gives; the other clauses may not."""
     order = column.find_ancestor(exp.Order)
-    return order is not None and order.parent is scope.expression and column.name in _outputs(scope)
+    return order is not None and order.parent is scope.expression and column.name in outputs(scope)
