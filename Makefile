@@ -1,0 +1,82 @@
+# What a newcomer needs. Everything sets itself up, once, and works offline afterwards.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+INSTALL := $(PIP) install --no-build-isolation --use-pep517 --require-hashes
+
+# The first Python of at least 3.11; `make PYTHON=/path/to/python …` names another.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+.PHONY: help setup demo test check golden lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMPS)/dev $(STAMPS)/tools ## install everything: .venv, Java if there is none, Delta's jars
+
+demo: $(STAMPS)/run $(STAMPS)/tools ## three days of a small made-up city, from delivery to library
+	$(BIN)/redcliff demo $(ARGS)
+
+test: setup ## all tests (ARGS="tests/lake -k ledger" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMPS)/dev ## format, lint, types, layers, contracts
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/redcliff contracts check
+
+golden: $(STAMPS)/dev ## rewrite tests/golden from the contracts; read the diff
+	REDCLIFF_GOLDEN=rewrite $(BIN)/python -m pytest --quiet tests/golden
+
+# Each list holds to the longer one, so that a package has one version in all of them.
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header
+HOLD := -c requirements/all.txt
+
+lock: $(STAMPS)/dev ## resolve pyproject.toml into requirements/ anew
+	$(LOCK) pyproject.toml --all-extras --group build -o requirements/all.txt
+	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra dev -o requirements/dev.txt
+	$(LOCK) $(HOLD) pyproject.toml --extra spark -o requirements/run.txt
+	$(LOCK) $(HOLD) --group build -o requirements/build.txt
+
+clean: ## remove .venv and caches of this checkout; data (var/) stays
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(STAMPS)/venv:
+	@[ -n "$(PYTHON)" ] || { echo "No Python of at least 3.11 found; install one, or name it: \
+	make PYTHON=/path/to/python3 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual \
+	environments: install your system's package python3-venv, or name another Python: \
+	make PYTHON=/path/to/python3 setup" >&2; exit 1; }
+	@echo "Making $(VENV) with `$(PYTHON) --version` …" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/build: requirements/build.txt | $(STAMPS)/venv
+	@$(PIP) install --require-hashes -r $<
+	@touch $@
+
+$(STAMPS)/run: requirements/run.txt pyproject.toml $(STAMPS)/build
+	@echo "Installing packages (once, about 600 MB) …" >&2
+	@$(INSTALL) -r requirements/run.txt
+	@$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/run
+	@echo "Installing what tests and checks need …" >&2
+	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/tools: lake/engines/jars.lock $(STAMPS)/run
+	@$(BIN)/redcliff doctor --fetch
+	@touch $@

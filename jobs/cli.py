@@ -1,0 +1,332 @@
+"""
+The command line: `redcliff <command>`. What a command does stands in a module of its own, which
+is imported when the command runs; here are words, options, tables and exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobs.answer import answer, end, keep_stdout_clean
+from jobs.exits import FAILED
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from catalog.catalog import Catalog
+    from jobs.progress import Progress
+    from lake.settings import Settings
+
+NEXT_STEPS = (
+    "status",
+    'sql "SELECT division_name, registered_person_count, household_count '
+    'FROM thematic.population__town_indicator ORDER BY division_code"',
+    'sql "SELECT _file, _row_number, _broken_rules, _record '
+    'FROM curated.benefit__subsidy_payment__quarantine"',
+    "run",
+)
+"""What the demo proposes: where things stand, a library, what was rejected and why, a rerun."""
+
+app = typer.Typer(
+    name="redcliff",
+    help="赤壁 redcliff: department deliveries become a city's trusted libraries.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+city = typer.Typer(help="The made-up city.", rich_markup_mode=None)
+contracts = typer.Typer(help="The contracts of the site.", rich_markup_mode=None)
+app.add_typer(city, name="city")
+app.add_typer(contracts, name="contracts")
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+Home = Annotated[Path | None, typer.Option(help="Where the data lies (REDCLIFF_HOME, ./var).")]
+Profile = Annotated[str | None, typer.Option(help="A profile of conf/, or a file.")]
+Engine = Annotated[str | None, typer.Option(help="The engine, instead of the profile's.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything is refused.")]
+Dataset = Annotated[str | None, typer.Option(help="Only this dataset, e.g. population.person.")]
+
+
+def main() -> None:
+    """The entry point: every error ends here, as words on stderr and as an exit code."""
+    if "--json" in sys.argv:
+        keep_stdout_clean()
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has had enough; nothing is left to say, and nobody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except BaseException as error:
+        code = end(error)
+    sys.exit(code)
+
+
+@app.command()
+def doctor(
+    json_: Json = False,
+    home: Home = None,
+    profile: Profile = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch Delta's jars if missing.")] = False,
+) -> int:
+    """Say what this machine lacks, and the one command that mends it."""
+    from jobs.display import checks_table
+    from jobs.doctor import examine
+
+    checks = examine(os.environ, profile=profile, home=home, fetch=fetch)
+    ok = all(check.ok for check in checks)
+    answer(json_, {"ok": ok, "checks": [c.to_json() for c in checks]}, checks_table(checks))
+    return 0 if ok else FAILED
+
+
+@app.command()
+def demo(
+    scale: Annotated[float, typer.Option(help="1 has 490,000 residents.", min=0.0001)] = 0.02,
+    days: Annotated[int, typer.Option(help="Days of deliveries.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Decides everything in the city.")] = 1,
+    engine: Engine = None,
+    home: Home = None,
+    profile: Profile = None,
+    json_: Json = False,
+) -> int:
+    """Make a small city, deliver and run its days, show the libraries."""
+    from jobs import display
+    from jobs.demo import City, demo, demo_settings
+
+    wanted = City(scale, days, seed)
+    settings = demo_settings(wanted, profile=profile, home=home, engine=engine, environ=os.environ)
+    report = demo(settings, _catalog(settings), wanted, _progress())
+    document = report.to_json()
+    answer(
+        json_,
+        document,
+        display.demo_table(report),
+        *_reasons(document["deliveries"]),
+        f"{report.engine}, {report.seconds:.1f} s. What to try next:",
+        *(f"  redcliff {step}{_same_home(home)}" for step in NEXT_STEPS),
+    )
+    return 0
+
+
+@city.command("generate")
+def city_generate(
+    out: Annotated[Path, typer.Option(help="A folder; gets inbox/ and truth/.")],
+    scale: Annotated[float, typer.Option(help="1 has 490,000 residents.", min=0.0001)] = 0.02,
+    days: Annotated[int, typer.Option(help="Days of deliveries.", min=1)] = 3,
+    seed: Annotated[int, typer.Option(help="Decides everything in the city.")] = 1,
+    start: Day = None,
+    json_: Json = False,
+) -> int:
+    """Generate a city that delivers as departments do, and its truth."""
+    from jobs.city import generate
+    from jobs.demo import FIRST_DAY
+
+    report = generate(
+        _site_catalog(),
+        out,
+        scale=scale,
+        days=days,
+        seed=seed,
+        start=start.date() if start else FIRST_DAY,
+        progress=_progress(),
+    )
+    answer(json_, report.to_json(), f"{out}: {days} days of a city at scale {scale}, seed {seed}")
+    return 0
+
+
+@contracts.command("check")
+def contracts_check(json_: Json = False) -> int:
+    """Check contracts, code tables and models: all findings at once."""
+    from jobs.contracts import check
+    from lake.settings import find_site
+
+    site = find_site(os.environ)
+    findings = check(site)
+    told = [str(finding) for finding in findings]
+    document = {"site": str(site), "findings": [asdict(finding) for finding in findings]}
+    count = f"{len(findings)} findings in {site}" if findings else f"nothing is wrong in {site}"
+    answer(json_, document, *told, count)
+    return FAILED if findings else 0
+
+
+@contracts.command("compile")
+def contracts_compile(
+    datasets: Annotated[
+        list[str] | None, typer.Argument(help="Some datasets; default: all.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="What to compile to.")] = "delta",
+    json_: Json = False,
+) -> int:
+    """Show what follows from contracts, e.g. the DDL of their tables."""
+    from jobs.contracts import compile_contract
+
+    catalog = _site_catalog()
+    texts = {id_: compile_contract(catalog, id_, target) for id_ in datasets or catalog.contracts}
+    answer(json_, {"target": target, "compiled": texts}, *texts.values())
+    return 0
+
+
+@app.command()
+def deliver(
+    folder: Annotated[Path, typer.Argument(help="An inbox: <department>/<dataset>/<date>/…")],
+    strict: Strict = False,
+    home: Home = None,
+    profile: Profile = None,
+    json_: Json = False,
+) -> int:
+    """Land what departments have laid down in an inbox."""
+    from jobs import display
+    from jobs.deliver import deliver
+    from jobs.door import Outcome
+
+    settings = _settings(profile, home)
+    report = deliver(settings, _catalog(settings), folder, _progress())
+    told = [f"{row.outcome}: {row.folder}: {row.reason}" for row in report.rows if row.reason]
+    answer(json_, report.to_json(), display.deliver_table(report), *told)
+    return FAILED if strict and report.count(Outcome.REFUSED) else 0
+
+
+@app.command()
+def run(
+    date_: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Up to this day."),
+    ] = None,
+    dataset: Dataset = None,
+    strict: Strict = False,
+    engine: Engine = None,
+    home: Home = None,
+    profile: Profile = None,
+    json_: Json = False,
+) -> int:
+    """Load what has landed up to a date, then refresh the models."""
+    from jobs import display
+    from jobs.run import run
+    from lake.deliveries import DeliveryStatus
+
+    settings = _settings(profile, home, engine)
+    catalog = _catalog(settings)
+    if dataset:
+        catalog.get(dataset)  # a wrong name is told before an engine starts
+    through = date_.date() if date_ else None
+    report = run(settings, catalog, through=through, dataset=dataset, progress=_progress())
+    document = report.to_json()
+    answer(
+        json_,
+        document,
+        display.deliveries_table(document["deliveries"]),
+        *_reasons(document["deliveries"]),
+        display.models_table(report),
+        f"{report.engine}, {report.seconds:.1f} s",
+    )
+    refused = any(one.status is DeliveryStatus.REFUSED for one in report.deliveries)
+    return FAILED if strict and refused else 0
+
+
+@app.command()
+def release(
+    delivery_id: Annotated[str, typer.Argument(help="The id of a held delivery.")],
+    home: Home = None,
+    profile: Profile = None,
+    json_: Json = False,
+) -> int:
+    """Let the next run apply a held delivery."""
+    from jobs.deliver import release
+
+    delivery = release(_settings(profile, home), delivery_id)
+    said = f"{delivery.dataset} {delivery.business_date}: released; `redcliff run` applies it"
+    answer(json_, delivery.document(), said)
+    return 0
+
+
+@app.command()
+def status(
+    dataset: Dataset = None, home: Home = None, profile: Profile = None, json_: Json = False
+) -> int:
+    """Say where every dataset stands, and what waits for whom."""
+    from jobs import display
+    from jobs.status import delivery_document, status
+
+    settings = _settings(profile, home)
+    report = status(settings, _catalog(settings), dataset)
+    waiting = [*report.pending, *report.held, *report.refused]
+    parts: list[RenderableType] = [display.status_table(report)]
+    if waiting:
+        parts.append("Not settled:")
+        parts.append(display.deliveries_table(delivery_document(e) for e in waiting))
+        parts += [f"{e.delivery.delivery_id}: {e.reason}" for e in waiting if e.reason]
+    answer(json_, report.to_json(), *parts)
+    return 0
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT in Trino's dialect.")],
+    limit: Annotated[int, typer.Option(help="Rows shown as a table; JSON has all.", min=1)] = 100,
+    engine: Engine = None,
+    home: Home = None,
+    profile: Profile = None,
+    json_: Json = False,
+) -> int:
+    """Ask the lake: tables are named <layer>.<theme>__<dataset>."""
+    from jobs import display
+    from jobs.query import query
+
+    settings = _settings(profile, home, engine)
+    _progress().note("the owner's tool: every column is shown unmasked")
+    rows = query(settings, _catalog(settings), statement)
+    columns = [column.to_pylist() for column in rows.columns]
+    document = {"columns": rows.column_names, "rows": list(zip(*columns, strict=True))}
+    count = f"{rows.num_rows:,} rows" + (f", {limit} shown" if rows.num_rows > limit else "")
+    answer(json_, document, display.rows_table(rows, limit), count)
+    return 0
+
+
+def _settings(profile: str | None, home: Path | None, engine: str | None = None) -> Settings:
+    from lake.settings import load_settings
+
+    settings = load_settings(profile, home, os.environ)
+    return replace(settings, engine=engine) if engine else settings
+
+
+def _catalog(settings: Settings) -> Catalog:
+    from catalog.catalog import Catalog
+
+    return Catalog.load(settings.site)
+
+
+def _site_catalog() -> Catalog:
+    from catalog.catalog import Catalog
+    from lake.settings import find_site
+
+    return Catalog.load(find_site(os.environ))
+
+
+def _progress() -> Progress:
+    from jobs.progress import RichProgress
+
+    return RichProgress()
+
+
+def _reasons(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Why deliveries were held or refused, from their JSON forms."""
+    return [
+        f"{one['status']}: {one['dataset']} {one['business_date']}: {one['reason']}"
+        for one in deliveries
+        if one["reason"]
+    ]
+
+
+def _same_home(home: Path | None) -> str:
+    return f" --home {shlex.quote(str(home))}" if home else ""
