@@ -1,0 +1,487 @@
+"""
+The people of the city: families with ages, names and numbers that fit together.
+
+`Households` lays out who lives with whom; `People` is one array per fact. People who are born
+or arrive on later days stand at the end with the day on which they appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from jobs.city import identifiers, names
+from jobs.city.dice import Bools, Dice, Floats, Ints, Numbers
+from jobs.city.places import COUNTY, TOWN_WEIGHTS, Places
+from jobs.city.text import Text, from_characters, iso_date
+
+RESIDENTS_AT_SCALE_1 = 490_000
+FLOATING_SHARE = 0.1
+NEVER = np.iinfo(np.int16).max
+
+HEAD, SPOUSE, CHILD, FATHER, MOTHER, GRANDCHILD, LATE_SPOUSE = range(7)
+
+
+class Kind(NamedTuple):
+    """A kind of family: how common, its roles, the youngest and the oldest head."""
+
+    weight: float
+    roles: tuple[int, ...]
+    low: int
+    high: int
+
+
+_LOCAL = (
+    Kind(6, (HEAD, LATE_SPOUSE), 62, 92),
+    Kind(4, (HEAD,), 60, 88),
+    Kind(8, (HEAD,), 24, 58),
+    Kind(13, (HEAD, SPOUSE), 58, 86),
+    Kind(6, (HEAD, SPOUSE), 24, 58),
+    Kind(24, (HEAD, SPOUSE, CHILD), 26, 60),
+    Kind(16, (HEAD, SPOUSE, CHILD, CHILD), 28, 56),
+    Kind(2.5, (HEAD, SPOUSE, CHILD, CHILD, CHILD), 32, 50),
+    Kind(4, (HEAD, SPOUSE, CHILD, FATHER, MOTHER), 26, 52),
+    Kind(4, (HEAD, SPOUSE, CHILD, MOTHER), 28, 54),
+    Kind(5, (HEAD, SPOUSE, CHILD, CHILD, FATHER, MOTHER), 29, 48),
+    Kind(3, (HEAD, SPOUSE, CHILD, CHILD, MOTHER), 30, 50),
+    Kind(3.5, (HEAD, CHILD), 28, 56),
+    Kind(2.5, (HEAD, SPOUSE, GRANDCHILD), 52, 72),
+)
+_FLOATING = (
+    Kind(62, (HEAD,), 18, 60),
+    Kind(18, (HEAD, SPOUSE), 22, 55),
+    Kind(20, (HEAD, SPOUSE, CHILD), 25, 48),
+)
+
+_FAR = {
+    430602: "湖南省岳阳市岳阳楼区",
+    430626: "湖南省岳阳市平江县",
+    430682: "湖南省临湘市",
+    360424: "江西省九江市修水县",
+    360428: "江西省九江市都昌县",
+    421083: "湖北省洪湖市",
+    421087: "湖北省松滋市",
+    420116: "湖北省武汉市黄陂区",
+    421181: "湖北省麻城市",
+    511622: "四川省广安市武胜县",
+    500236: "重庆市奉节县",
+    410526: "河南省安阳市滑县",
+    411722: "河南省驻马店市上蔡县",
+    520328: "贵州省遵义市湄潭县",
+    341221: "安徽省阜阳市临泉县",
+    350582: "福建省晋江市",
+}
+_UYGUR = {
+    652901: "新疆维吾尔自治区阿克苏市",
+    653122: "新疆维吾尔自治区喀什地区疏勒县",
+    653125: "新疆维吾尔自治区喀什地区莎车县",
+    653201: "新疆维吾尔自治区和田市",
+}
+_NEAR = {
+    421202: "湖北省咸宁市咸安区",
+    421221: "湖北省咸宁市嘉鱼县",
+    421222: "湖北省咸宁市通城县",
+    421223: "湖北省咸宁市崇阳县",
+    421224: "湖北省咸宁市通山县",
+}
+_NEAR_UNTIL_1997 = dict(zip((422301, 422322, 422324, 422325, 422326), _NEAR.values(), strict=True))
+"""The same neighbours as numbers carried them until 1997."""
+_FAR_COUNTIES, _UYGUR_COUNTIES = np.array(list(_FAR)), np.array(list(_UYGUR))
+_OTHER_COUNTIES, _OLD_COUNTIES = np.array(list(_NEAR)), np.array(list(_NEAR_UNTIL_1997))
+
+COUNTY_NAMES: Mapping[int, str] = {**_FAR, **_UYGUR, **_NEAR, **_NEAR_UNTIL_1997}
+"""Where people come from, by the county code in their numbers."""
+
+
+@dataclass
+class People:
+    """
+    One array per fact; the place in them is the true person.
+
+    `born` and `moved_in` days count from the first business date (day 0 holds everyone who was
+    there before); days of birth and death count from 1970.
+    """
+
+    local_count: int
+    """Persons before this place belong to families of the city at day 0."""
+    birth_day: Ints
+    is_male: Bools
+    surname: Ints
+    given: Ints
+    former_given: Ints
+    ethnicity: Numbers
+    county: Ints
+    family: Ints
+    role: Numbers
+    child_order: Numbers
+    is_floating: Bools
+    appears: Numbers
+    death_day: Ints
+    """-1 for the living."""
+    moved_out: Ints
+    """Day on which the registration left the city; -1 for those who stay."""
+    marital: Numbers
+    education: Numbers
+    address: Ints
+    head: Ints
+    """The place of the head of each person's family."""
+    id_characters: identifiers.Characters = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.birth_day)
+
+    def names(self, who: Numbers) -> Text:
+        """The names as they are."""
+        return names.full_names(self.surname[who], self.given[who])
+
+    def citizen_ids(self, who: Numbers) -> Text:
+        """The right numbers."""
+        return from_characters(self.id_characters[who])
+
+    def age(self, who: Numbers, day: int) -> Ints:
+        """Completed years on a day counted from 1970."""
+        return np.asarray((day - self.birth_day[who]) // 365.2425).astype(np.int64)
+
+
+class _Layout(NamedTuple):
+    """Members of families: family, role, order among the children, and age of the head."""
+
+    family: Ints
+    role: Ints
+    order: Ints
+    head_age: Floats
+    kind: Ints
+
+
+def _laid_out(dice: Dice, kinds: tuple[Kind, ...], people: int) -> _Layout:
+    """Families of these kinds until there are about `people` members who are alive."""
+    sizes = np.array([len([r for r in k.roles if r != LATE_SPOUSE]) for k in kinds])
+    mean = float(np.average(sizes, weights=[k.weight for k in kinds]))
+    drawn = np.arange(int(people / mean * 1.1) + 20)
+    kind = dice.of("kind").pick(drawn, [k.weight for k in kinds])
+    enough = int(np.searchsorted(np.cumsum(sizes[kind]), people)) + 1
+    kind = kind[:enough]
+    low = np.array([k.low for k in kinds])[kind]
+    high = np.array([k.high for k in kinds])[kind]
+    head_age = low + dice.of("age").uniform(np.arange(enough)) ** 1.15 * (high - low)
+    lengths = np.array([len(k.roles) for k in kinds])[kind]
+    family = np.repeat(np.arange(enough), lengths)
+    position = np.arange(len(family)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    widest = max(len(k.roles) for k in kinds)
+    table = np.full((len(kinds), widest), -1)
+    orders = np.zeros((len(kinds), widest), dtype=np.int64)
+    for place, k in enumerate(kinds):
+        table[place, : len(k.roles)] = k.roles
+        orders[place, : len(k.roles)] = [k.roles[:n].count(CHILD) for n in range(len(k.roles))]
+    role = table[kind[family], position]
+    return _Layout(family, role, orders[kind[family], position], head_age[family], kind[family])
+
+
+def _ages(dice: Dice, layout: _Layout) -> Floats:
+    """An age for each member that fits those of the others."""
+    family, role, order, head = layout.family, layout.role, layout.order, layout.head_age
+    spouse = np.maximum(
+        head - dice.of("spouse").bell(family, -3.0, 5.0), 20.5 + dice.of("young").uniform(family)
+    )
+    mother = np.minimum(head, spouse)
+    children = np.bincount(family, weights=role == CHILD).astype(np.int64)[family]
+    # The first child comes when the mother is 21–34 and leaves home in the end.
+    eldest_high = np.maximum(mother - 20.5, 0.1)
+    eldest_low = np.maximum(mother - 34.0, np.minimum((children - 1) * 2.5, eldest_high * 0.6))
+    eldest = eldest_low + dice.of("eldest").uniform(family) * (eldest_high - eldest_low)
+    eldest = np.minimum(eldest, 31.0 + dice.of("left").uniform(family) * 4)
+    shrink = np.array([1.0, 0.62, 0.28])[np.minimum(order, 2)]
+    child = eldest * (
+        shrink + 0.16 * (dice.of("younger").uniform(family * 4 + order) - 0.5) * (order > 0)
+    )
+    mother_in_law = head + dice.of("mother").bell(family, 20.5, 33.0)
+    father_in_law = mother_in_law + dice.of("father").bell(family, -2.0, 6.0)
+    grandchild = dice.of("grandchild").bell(family, 0.5, 16.0)
+    ages = np.select(
+        [
+            role == HEAD,
+            role == SPOUSE,
+            role == CHILD,
+            role == FATHER,
+            role == MOTHER,
+            role == GRANDCHILD,
+        ],
+        [head, spouse, child, father_in_law, mother_in_law, grandchild],
+        default=head + dice.of("late").bell(family, -3.0, 6.0),
+    )
+    return np.asarray(np.clip(ages, 0.02, 101.0))
+
+
+def _sexes(dice: Dice, layout: _Layout) -> Bools:
+    family, role = layout.family, layout.role
+    head_male = dice.of("head").chance(family, np.where(layout.head_age > 60, 0.72, 0.86))
+    own = dice.of("own").chance(family * 8 + layout.order + role, 0.53)
+    return np.asarray(
+        np.select(
+            [
+                role == HEAD,
+                (role == SPOUSE) | (role == LATE_SPOUSE),
+                role == FATHER,
+                role == MOTHER,
+            ],
+            [head_male, ~head_male, True, False],
+            default=own,
+        )
+    )
+
+
+def _counties(
+    dice: Dice, people: Ints, birth_year: Ints, is_local: Bools, may_marry_in: Bools
+) -> Ints:
+    """The county code that each number carries: the one of the time when it was given."""
+    own = np.select([birth_year < 1986, birth_year < 1998], [422323, 422302], default=int(COUNTY))
+    neighbour = dice.of("neighbour").below(people, len(_OTHER_COUNTIES))
+    theirs = np.where(birth_year < 1998, _OLD_COUNTIES[neighbour], _OTHER_COUNTIES[neighbour])
+    far = _FAR_COUNTIES[dice.of("far").below(people, len(_FAR_COUNTIES))]
+    married_in = may_marry_in & dice.of("married in").chance(people, 0.22)
+    local = np.where(married_in, np.where(dice.of("far off").chance(people, 0.2), far, theirs), own)
+    return np.where(is_local, local, np.where(dice.of("near").chance(people, 0.3), theirs, far))
+
+
+def _surnames(dice: Dice, layout: _Layout, is_male: Bools) -> Ints:
+    """Children bear the father's name, and so does the head's father."""
+    family, role = layout.family, layout.role
+    of_family = names.surnames(dice.of("family"), family)
+    own = names.surnames(dice.of("own"), family * 8 + role)
+    head_male = np.zeros(int(family.max()) + 1, dtype=bool)
+    head_male[family[role == HEAD]] = is_male[role == HEAD]
+    # Where the head is a woman with a husband, it is his name that the children bear.
+    paternal = np.where(head_male[family], HEAD, SPOUSE)
+    bears = (role == paternal) | (role == CHILD) | (role == GRANDCHILD)
+    bears |= (role == FATHER) & head_male[family]
+    bears |= (role == HEAD) & ~np.isin(family, family[role == SPOUSE])
+    return np.where(bears, of_family, own)
+
+
+def _marital(dice: Dice, layout: _Layout, ages: Floats) -> Ints:
+    """GB/T 2261.2: 10 unmarried, 20 married, 30 widowed, 40 divorced."""
+    family, role = layout.family, layout.role
+    has_spouse = np.isin(family, family[role == SPOUSE])
+    has_late = np.isin(family, family[role == LATE_SPOUSE])
+    has_father = np.isin(family, family[role == FATHER])
+    alone = np.where(
+        layout.head_age < 34, 10, np.where(dice.of("alone").chance(family, 0.55), 40, 10)
+    )
+    alone = np.where(
+        layout.head_age > 60, np.where(dice.of("old").chance(family, 0.6), 30, 40), alone
+    )
+    with_child = np.isin(family, family[role == CHILD])
+    alone = np.where(with_child, np.where(dice.of("single").chance(family, 0.8), 40, 30), alone)
+    head = np.where(has_spouse, 20, np.where(has_late, 30, alone))
+    mother = np.where(has_father, 20, 30)
+    return np.asarray(
+        np.select(
+            [
+                role == HEAD,
+                (role == SPOUSE) | (role == LATE_SPOUSE) | (role == FATHER),
+                role == MOTHER,
+            ],
+            [head, 20, mother],
+            default=10,
+        )
+    )
+
+
+def _educations(dice: Dice, people: Ints, ages: Floats) -> Ints:
+    """GB/T 4658: 10 graduate … 80 primary, 90 none."""
+    codes = np.array([10, 20, 30, 40, 60, 70, 80, 90])
+    young = codes[dice.pick(people, (2, 22, 24, 12, 16, 22, 2, 0))]
+    middle = codes[dice.pick(people, (1, 8, 10, 9, 18, 44, 9, 1))]
+    old = codes[dice.pick(people, (0, 1, 2, 3, 9, 33, 40, 12))]
+    grown = np.select([ages >= 58, ages >= 38], [old, middle], default=young)
+    return np.asarray(
+        np.select([ages < 7, ages < 13, ages < 16, ages < 19], [90, 80, 70, 60], default=grown)
+    )
+
+
+def _strangers(dice: Dice, people: People) -> None:
+    """
+    Make strangers alike: some who married in have the name and birth date of somebody else.
+
+    Marrying in leaves the surname free, so that no family is broken by it.
+    """
+    free = np.flatnonzero((people.role == SPOUSE) & (people.appears == 0))
+    alike = free[dice.chance(free, 0.02)]
+    for is_male in (False, True):
+        pool = free[people.is_male[free] == is_male]
+        pool = pool[np.argsort(people.birth_day[pool], kind="stable")]
+        mine = alike[people.is_male[alike] == is_male]
+        if len(pool) < 8:
+            continue
+        place = np.searchsorted(people.birth_day[pool], people.birth_day[mine])
+        donor = pool[(place + dice.of("offset").between(mine, 2, 6)) % len(pool)]
+        chosen = (people.family[donor] != people.family[mine]) & ~np.isin(donor, alike)
+        mine, donor = mine[chosen], donor[chosen]
+        for facts in (people.surname, people.given, people.birth_day):
+            facts[mine] = facts[donor]
+
+
+def _joined(parts: Iterator[_Layout]) -> _Layout:
+    listed = list(parts)
+    offset = 0
+    families = []
+    for part in listed:
+        families.append(part.family + offset)
+        offset += int(part.family.max()) + 1 if len(part.family) else 0
+    rest = [np.concatenate(columns) for columns in list(zip(*listed, strict=True))[1:]]
+    return _Layout(np.concatenate(families), *rest)
+
+
+def make_people(dice: Dice, places: Places, scale: float, start: int, days: int) -> People:
+    """
+    The people of a city of `scale`, with those who are born or arrive in `days` days.
+
+    `start` is the first business date, counted from 1970.
+    """
+    residents = max(300, round(RESIDENTS_AT_SCALE_1 * scale))
+    floating = round(residents * FLOATING_SHARE)
+    local = _laid_out(dice.of("local"), _LOCAL, residents - floating)
+    others = _laid_out(dice.of("floating"), _FLOATING, floating)
+    layout = _joined(iter((local, others)))
+    is_floating = np.arange(len(layout.family)) >= len(local.family)
+    count = len(layout.family)
+    everyone = np.arange(count)
+    ages = _ages(dice.of("ages"), layout)
+    is_male = _sexes(dice.of("sexes"), layout)
+    birth_day = start - np.maximum(np.round(ages * 365.2425), 3).astype(np.int64)
+    death_day = np.full(count, -1, dtype=np.int64)
+    late = layout.role == LATE_SPOUSE
+    gone = start - 20 - dice.of("death").below(everyone, 2200)
+    death_day[late] = np.maximum(gone, birth_day + 20 * 365)[late]
+    family_of_town = dice.of("town").pick(np.arange(int(layout.family.max()) + 1), TOWN_WEIGHTS)
+    address_of_family = places.in_town(family_of_town, np.arange(len(family_of_town)) * 2)
+    heads = np.zeros(len(family_of_town), dtype=np.int64)
+    heads[layout.family[layout.role == HEAD]] = everyone[layout.role == HEAD]
+    left = dice.of("left").chance(everyone, 0.012) & ~late & ~is_floating & (layout.role != HEAD)
+    people = People(
+        local_count=len(local.family),
+        birth_day=birth_day,
+        is_male=is_male,
+        surname=_surnames(dice.of("surnames"), layout, is_male),
+        given=np.zeros(count, dtype=np.int64),
+        former_given=np.full(count, -1, dtype=np.int64),
+        ethnicity=np.ones(count, dtype=np.int8),
+        county=np.zeros(count, dtype=np.int64),
+        family=layout.family,
+        role=layout.role.astype(np.int8),
+        child_order=layout.order.astype(np.int8),
+        is_floating=is_floating,
+        appears=np.zeros(count, dtype=np.int16),
+        death_day=death_day,
+        moved_out=np.where(left, start - 30 - dice.of("since").below(everyone, 1500), -1),
+        marital=_marital(dice.of("marital"), layout, ages).astype(np.int8),
+        education=_educations(dice.of("education"), everyone, ages).astype(np.int8),
+        address=address_of_family[layout.family],
+        head=heads[layout.family],
+        id_characters=np.zeros((0, 18), dtype=np.uint8),
+    )
+    people = _with_newcomers(dice.of("newcomers"), people, places, start, days)
+    _give_names(dice.of("names"), people)
+    _strangers(dice.of("strangers"), people)
+    may_marry_in = people.role == SPOUSE
+    people.county = _counties(
+        dice.of("counties"),
+        np.arange(len(people)),
+        _years(people.birth_day),
+        ~people.is_floating,
+        may_marry_in,
+    )
+    uygur = np.flatnonzero(people.ethnicity == 5)
+    people.county[uygur] = _UYGUR_COUNTIES[dice.of("uygur").below(uygur, len(_UYGUR_COUNTIES))]
+    sequence = identifiers.sequence_codes(people.county, people.birth_day, people.is_male)
+    people.id_characters = identifiers.citizen_ids(
+        people.county, iso_date(people.birth_day), sequence
+    )
+    return people
+
+
+def _years(days: Numbers) -> Ints:
+    return np.asarray(
+        np.asarray(days).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    )
+
+
+def _with_newcomers(dice: Dice, people: People, places: Places, start: int, days: int) -> People:
+    """Two of a thousand arrive every day: children are born to couples, others move in alone."""
+    if days < 2:
+        return people
+    base = len(people)
+    per_day = max(2, round(0.002 * people.local_count))
+    count = per_day * (days - 1)
+    new = np.arange(base, base + count)
+    day = np.repeat(np.arange(1, days), per_day)
+    couples = np.flatnonzero(
+        (people.role == SPOUSE) & ~people.is_floating & (people.birth_day > start - 42 * 365)
+    )
+    is_birth = dice.of("birth").chance(new, 0.4) | (np.arange(count) % per_day == 0)
+    parent = couples[dice.of("parent").below(new, len(couples))]
+    first_family = int(people.family.max()) + 1
+    alone = first_family + np.arange(count)
+    grown = start - dice.of("age").between(new, 19 * 365, 60 * 365)
+    town = dice.of("town").pick(new, TOWN_WEIGHTS)
+    home = places.in_town(town, dice.of("home").below(new, 10_000) * 2 + 1)
+    role = np.where(is_birth, CHILD, HEAD)
+    head = people.head[parent]
+    father = np.where(people.is_male[parent], parent, head)
+    order = 1 + dice.of("order").below(new, 3)
+    ages = (start - grown) / 365.2425
+
+    def grown_by(facts: Numbers, more: Numbers) -> Numbers:
+        return np.concatenate([facts, more.astype(facts.dtype)])
+
+    return People(
+        local_count=people.local_count,
+        birth_day=grown_by(
+            people.birth_day,
+            np.where(is_birth, start + day - dice.of("age").below(new, 25) - 1, grown),
+        ),
+        is_male=grown_by(people.is_male, dice.of("sex").chance(new, 0.52)),
+        surname=grown_by(
+            people.surname,
+            np.where(is_birth, people.surname[father], names.surnames(dice.of("surname"), new)),
+        ),
+        given=grown_by(people.given, np.zeros(count)),
+        former_given=grown_by(people.former_given, np.full(count, -1)),
+        ethnicity=grown_by(people.ethnicity, np.ones(count)),
+        county=grown_by(people.county, np.zeros(count)),
+        family=grown_by(people.family, np.where(is_birth, people.family[parent], alone)),
+        role=grown_by(people.role, role),
+        child_order=grown_by(people.child_order, np.where(is_birth, order, 0)),
+        is_floating=grown_by(people.is_floating, ~is_birth & dice.of("floating").chance(new, 0.25)),
+        appears=grown_by(people.appears, day),
+        death_day=grown_by(people.death_day, np.full(count, -1)),
+        moved_out=grown_by(people.moved_out, np.full(count, -1)),
+        marital=grown_by(people.marital, np.where(is_birth, 10, np.where(ages < 28, 10, 20))),
+        education=grown_by(
+            people.education, np.where(is_birth, 90, _educations(dice.of("education"), new, ages))
+        ),
+        address=grown_by(people.address, np.where(is_birth, people.address[parent], home)),
+        head=grown_by(people.head, np.where(is_birth, head, new)),
+        id_characters=people.id_characters,
+    )
+
+
+def _give_names(dice: Dice, people: People) -> None:
+    everyone = np.arange(len(people))
+    years = _years(people.birth_day)
+    people.given = names.given_names(dice.of("given"), everyone, years, people.is_male)
+    renamed = dice.of("former").chance(everyone, 0.008)
+    former = names.given_names(dice.of("former given"), everyone, years, people.is_male)
+    people.former_given = np.where(renamed, former, -1)
+    minority = dice.of("minority").chance(everyone, 0.012)
+    kinds = np.array([15, 6, 8, 3, 11, 2])
+    people.ethnicity = np.where(
+        minority, kinds[dice.of("ethnicity").pick(everyone, (50, 15, 12, 12, 8, 3))], 1
+    ).astype(np.int8)
+    alone = people.is_floating & (people.role == HEAD) & dice.of("uygur").chance(everyone, 0.012)
+    people.ethnicity[alone] = 5
+    people.surname[alone] = 0
+    people.given[alone] = names.minority_names(dice.of("minority name"), everyone)[alone]

@@ -1,0 +1,308 @@
+"""Licences: the national form of administrative licences (双公示) and food licences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from jobs.city.bureaus import (
+    BUREAU_NAMES,
+    CULTURE,
+    DATA,
+    EMERGENCY,
+    FARMING,
+    FIRE,
+    HEALTH,
+    HOUSING,
+    LABOUR,
+    MARKET,
+    POLICE,
+    TOBACCO,
+    TRANSPORT,
+    URBAN,
+    bureau_codes,
+)
+from jobs.city.clerks import Clerk
+from jobs.city.dice import Bools, Ints
+from jobs.city.registers.market import CodeClerk
+from jobs.city.registers.register import Batch, Columns, Register, Stream, Style, Subject
+from jobs.city.text import (
+    Text,
+    compact_date,
+    constant,
+    digits,
+    iso_date,
+    join,
+    nothing,
+    number,
+    only_where,
+    take,
+    vocabulary,
+    where,
+)
+from jobs.city.trades import SHOP
+from jobs.city.world import World
+
+
+class Permit(NamedTuple):
+    """A kind of licence: decision, certificate, word of the numbers, class, by whom, years."""
+
+    decision: str
+    certificate: str
+    word: str
+    licence_class: str
+    authority: int
+    years: int
+    content: str
+    weight: float
+    personal: bool = False
+
+
+PERMITS = (
+    Permit(
+        "食品经营许可决定书",
+        "食品经营许可证",
+        "食许",
+        "01",
+        MARKET,
+        5,
+        "准予从事食品销售、餐饮服务经营",
+        22,
+    ),
+    Permit("准予设立登记通知书", "营业执照", "市登", "05", MARKET, 0, "准予设立登记", 30),
+    Permit(
+        "公共场所卫生许可决定书",
+        "公共场所卫生许可证",
+        "卫公许",
+        "01",
+        HEALTH,
+        4,
+        "准予经营公共场所",
+        6,
+    ),
+    Permit(
+        "烟草专卖零售许可决定书",
+        "烟草专卖零售许可证",
+        "烟许",
+        "02",
+        TOBACCO,
+        5,
+        "准予从事烟草制品零售",
+        8,
+    ),
+    Permit(
+        "道路运输经营许可决定书",
+        "道路运输经营许可证",
+        "交许",
+        "01",
+        TRANSPORT,
+        4,
+        "准予从事道路普通货物运输",
+        6,
+    ),
+    Permit(
+        "建筑工程施工许可决定书",
+        "建筑工程施工许可证",
+        "建许",
+        "01",
+        HOUSING,
+        2,
+        "准予该工程开工建设",
+        3,
+    ),
+    Permit(
+        "危险化学品经营许可决定书",
+        "危险化学品经营许可证",
+        "应急许",
+        "01",
+        EMERGENCY,
+        3,
+        "准予经营许可范围内的危险化学品",
+        1,
+    ),
+    Permit("户外广告设置许可决定书", "", "城管许", "01", URBAN, 2, "准予设置户外广告设施", 4),
+    Permit("公众聚集场所消防安全检查意见书", "", "消安检", "04", FIRE, 0, "符合消防安全要求", 3),
+    Permit(
+        "农药经营许可决定书",
+        "农药经营许可证",
+        "农许",
+        "01",
+        FARMING,
+        5,
+        "准予经营农药（限制使用农药除外）",
+        2,
+    ),
+    Permit(
+        "娱乐经营许可决定书", "娱乐经营许可证", "文许", "01", CULTURE, 2, "准予从事歌舞娱乐经营", 1
+    ),
+    Permit(
+        "劳务派遣经营许可决定书",
+        "劳务派遣经营许可证",
+        "人社许",
+        "01",
+        LABOUR,
+        3,
+        "准予从事劳务派遣业务",
+        1,
+    ),
+    Permit(
+        "医师执业注册决定书", "医师执业证书", "卫医许", "03", HEALTH, 0, "准予执业注册", 3, True
+    ),
+    Permit(
+        "机动车驾驶证核发决定书",
+        "机动车驾驶证",
+        "公交许",
+        "03",
+        POLICE,
+        6,
+        "准予驾驶准驾车型",
+        6,
+        True,
+    ),
+    Permit(
+        "道路运输从业资格决定书",
+        "道路运输从业资格证",
+        "交从许",
+        "03",
+        TRANSPORT,
+        6,
+        "准予从事道路货物运输驾驶",
+        4,
+        True,
+    ),
+)
+LICENCES = Stream("administrative licences", base=250_000, per_day=500, years=7.0)
+
+
+def _weights() -> list[float]:
+    return [p.weight for p in PERMITS]
+
+
+def permits(world: World, records: Ints) -> Ints:
+    """What kind of licence each is."""
+    return world.dice.of("permits").pick(records, _weights())
+
+
+def is_personal(world: World, records: Ints) -> Bools:
+    """Whether the licence was given to a person."""
+    return np.array([p.personal for p in PERMITS])[permits(world, records)]
+
+
+def licensed_entities(world: World, records: Ints) -> Ints:
+    """The entity that holds each licence; -1 where a person does."""
+    which = world.dice.of("licensees").below(records, len(world.entities.running))
+    base = np.flatnonzero(world.entities.appears == 0)
+    return np.where(is_personal(world, records), -1, base[which % len(base)])
+
+
+def licensed_persons(world: World, records: Ints) -> Ints:
+    """The person who holds each licence; -1 where an entity does."""
+    people = world.people
+    grown = people.local_count
+    who = world.dice.of("licensed persons").below(records, grown)
+    return np.where(is_personal(world, records), people.head[who], -1)
+
+
+def licence_codes(world: World) -> CodeClerk:
+    """Forms are filled in by hand: some codes are wrong, a tenth is missing."""
+    return CodeClerk(world, "licence codes", 0.08, 0.02)
+
+
+def licence_clerk(world: World) -> Clerk:
+    """Who fills in the form."""
+    return Clerk(world.dice.of("licence clerk"), world.people)
+
+
+def _granted(world: World) -> Iterable[Batch]:
+    yield Batch(LICENCES.new(world))
+
+
+def _licence(world: World, records: Ints) -> Columns:
+    entities, dice = world.entities, world.dice.of("administrative licence")
+    kind = permits(world, records)
+    personal = is_personal(world, records)
+    entity = np.maximum(licensed_entities(world, records), 0)
+    person = np.maximum(licensed_persons(world, records), 0)
+    clerk = licence_clerk(world)
+    runner = entities.representative[entity]
+    decided = LICENCES.happened(world, records)
+    years = np.array([p.years for p in PERMITS])[kind]
+    until = where(years == 0, "2099-12-31", iso_date(decided + years * 365))
+    year = (decided.astype("datetime64[D]").astype("datetime64[Y]")).astype(np.int64) + 1970
+    serial = digits(records + 1, 6)
+    word = take(vocabulary([p.word for p in PERMITS]), kind)
+    document = join("赤", word, "〔", number(year), "〕", serial, "号")
+    authority = np.array([p.authority for p in PERMITS])[kind]
+    shop = entities.category[entity] == SHOP
+    name = where(
+        personal, clerk.names(person, records), entities.names(entity, entities.renamed[entity] * 0)
+    )
+    certificate = take(vocabulary([p.certificate for p in PERMITS]), kind)
+    has_certificate = np.array([bool(p.certificate) for p in PERMITS])[kind]
+    expired = decided + np.where(years == 0, 40_000, years * 365) < world.start
+    withdrawn = dice.of("withdrawn").chance(records, 0.01)
+    count = len(records)
+    return {
+        "document_number": document,
+        "subject_name": name,
+        "authority_uscc": take(bureau_codes(), authority),
+        "subject_kind_code": where(personal, "2", where(shop, "3", "1")),
+        "uscc": only_where(~personal, licence_codes(world).write(entity, records)),
+        "registration_number": only_where(~personal, entities.registration_numbers(entity)),
+        "organization_code": only_where(
+            ~personal & ~shop & dice.of("organisation").chance(records, 0.3),
+            entities.organisation_codes(entity),
+        ),
+        "tax_number": nothing(count),
+        "institution_number": nothing(count),
+        "association_number": nothing(count),
+        "representative_name": only_where(~personal, clerk.names(runner, records)),
+        "representative_document_type_code": only_where(~personal, constant("111", count)),
+        "representative_citizen_id": only_where(~personal, clerk.citizen_ids(runner, records)),
+        "document_type_code": only_where(personal, constant("111", count)),
+        "citizen_id": only_where(personal, clerk.citizen_ids(person, records)),
+        "document_name": take(vocabulary([p.decision for p in PERMITS]), kind),
+        "licence_class_code": take(vocabulary([p.licence_class for p in PERMITS]), kind),
+        "certificate_name": only_where(has_certificate, certificate),
+        "licence_number": only_where(
+            has_certificate, join("XK421281", compact_date(decided), serial)
+        ),
+        "content": _contents(kind, entities.names(entity), personal),
+        "decided_date": iso_date(decided),
+        "valid_from": iso_date(decided),
+        "valid_to": until,
+        "authority_name": take(BUREAU_NAMES, authority),
+        "status_code": where(expired | withdrawn, "2", "1"),
+        "source_unit_name": take(BUREAU_NAMES, np.full(count, DATA)),
+        "source_unit_uscc": take(bureau_codes(), np.full(count, DATA)),
+        "remark": only_where(dice.of("remark").chance(records, 0.03), constant("补录", count)),
+    }
+
+
+def _contents(kind: Ints, entity: Text, personal: Bools) -> Text:
+    content = take(vocabulary([p.content for p in PERMITS]), kind)
+    return where(
+        personal,
+        join(content, "。"),
+        join("经审查，", entity, "的申请符合法定条件，", content, "。"),
+    )
+
+
+ADMINISTRATIVE_LICENCE = Register(
+    dataset="licence.administrative_licence",
+    due=_granted,
+    write=_licence,
+    subjects=(
+        Subject(
+            "entity", licensed_entities, lambda world, records: licence_codes(world).knows(records)
+        ),
+        Subject(
+            "person",
+            licensed_persons,
+            lambda world, records: licence_clerk(world).knows_id(records),
+        ),
+    ),
+    style=Style(date_form="yyyy/M/d"),
+)

@@ -1,0 +1,230 @@
+"""
+The city as it truly is on a day, and how it changes from day to day.
+
+Registers look at the world and write down what they see. `World.advance` moves it by one day:
+0.7 % of everything is updated, 0.2 % is new, 0.1 % ends, half of that by a cancelled status and
+half by vanishing from its register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.city.dice import Dice, Ints, Numbers
+from jobs.city.entities import ACTIVE, CANCELLED, Entities, make_entities
+from jobs.city.people import HEAD, NEVER, People, make_people
+from jobs.city.places import ADDRESSES_AT_SCALE_1, TOWN_WEIGHTS, Places
+
+UPDATED_PER_DAY = 0.007
+NEW_PER_DAY = 0.002
+CANCELLED_PER_DAY = 0.0005
+VANISHED_PER_DAY = 0.0005
+
+
+@dataclass
+class Life:
+    """When each record of a kind appears, was last touched, is cancelled and vanishes; in days."""
+
+    appears: Numbers
+    cancelled: Numbers
+    vanishes: Numbers
+    touched: Numbers
+    _dice: Dice
+
+    def present(self, day: int) -> Ints:
+        """The records that a full register holds on the day."""
+        return np.flatnonzero((self.appears <= day) & (self.vanishes > day)).astype(np.int64)
+
+    def touched_on(self, day: int) -> Ints:
+        """The records that are updated on the day, in order."""
+        there = self.present(day)
+        there = there[(self.appears[there] < day) & (self.cancelled[there] > day)]
+        return there[self._dice.of(f"touched on {day}").chance(there, UPDATED_PER_DAY)]
+
+    def cancelled_on(self, day: int) -> Ints:
+        """The records that are cancelled on the day and stay."""
+        return np.flatnonzero((self.cancelled == day) & (self.vanishes > day)).astype(np.int64)
+
+    def vanished_on(self, day: int) -> Ints:
+        """The records that are missing from the day on."""
+        return np.flatnonzero(self.vanishes == day).astype(np.int64)
+
+    def new_on(self, day: int) -> Ints:
+        """The records that are there for the first time."""
+        return np.flatnonzero(self.appears == day).astype(np.int64)
+
+
+def live(dice: Dice, appears: Numbers, days: int) -> Life:
+    """A life for each record; what appears on a day does not end before the day after next."""
+    records = np.arange(len(appears))
+    life = Life(
+        appears=appears.astype(np.int16),
+        cancelled=np.full(len(appears), NEVER, dtype=np.int16),
+        vanishes=np.full(len(appears), NEVER, dtype=np.int16),
+        touched=np.full(len(appears), -1, dtype=np.int16),
+        _dice=dice,
+    )
+    for day in range(1, days):
+        fate = dice.of(f"fate on {day}").uniform(records)
+        free = (appears < day) & (life.cancelled > day) & (life.vanishes > day)
+        life.cancelled[free & (fate < CANCELLED_PER_DAY)] = day
+        life.vanishes[free & (fate > 1 - VANISHED_PER_DAY)] = day
+    return life
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of some persons, entities or addresses on a day."""
+
+    kind: str
+    what: str
+    records: Ints
+
+
+class World:
+    """
+    A city of `scale` for `days` days from `start` (counted from 1970).
+
+    `today` is the day it stands at, counted from 0; `advance` moves to the next one.
+    """
+
+    def __init__(self, seed: int, scale: float, start: int, days: int) -> None:
+        self.dice = Dice(seed)
+        self.scale = scale
+        self.start = start
+        self.days = days
+        self.today = 0
+        new_addresses = max(1, round(ADDRESSES_AT_SCALE_1 * scale * NEW_PER_DAY))
+        self.places = Places(self.dice, scale, new_addresses * (days - 1))
+        self.people: People = make_people(self.dice.of("people"), self.places, scale, start, days)
+        self.entities: Entities = make_entities(
+            self.dice.of("entities"), self.places, self.people, scale, start, days
+        )
+        self.people_life = live(self.dice.of("people life"), self.people.appears, days)
+        self.entity_life = live(self.dice.of("entity life"), self.entities.appears, days)
+        appears = np.zeros(self.places.count, dtype=np.int16)
+        appears[self.places.base_count :] = np.repeat(np.arange(1, days), new_addresses)
+        self.address_life = live(self.dice.of("address life"), appears, days)
+        # The head of a household keeps the register together: only others vanish from it.
+        self.people_life.vanishes[self.people.role == HEAD] = NEVER
+
+    @property
+    def date(self) -> int:
+        """The business date, counted from 1970."""
+        return self.start + self.today
+
+    def count_at(self, at_scale_1: int, least: int = 1) -> int:
+        """How many of something a city of this scale has."""
+        return max(least, round(at_scale_1 * self.scale))
+
+    def advance(self) -> Iterator[Change]:
+        """Move to the next day and tell what changed; to be consumed wholly."""
+        self.today += 1
+        yield from self._advance_people()
+        yield from self._advance_entities()
+        yield from self._advance_addresses()
+
+    def _advance_people(self) -> Iterator[Change]:
+        people, life, day = self.people, self.people_life, self.today
+        dice = self.dice.of("people change").of(day)
+        new = life.new_on(day)
+        yield Change("person", "born", new[people.birth_day[new] > self.start - 60])
+        yield Change("person", "arrived", new[people.birth_day[new] <= self.start - 60])
+        ended = life.cancelled_on(day)
+        old = people.age(ended, self.date) >= 58
+        dead = ended[(old | dice.of("young").chance(ended, 0.05)) & (people.death_day[ended] < 0)]
+        people.death_day[dead] = self.date - 1 - dice.of("died").below(dead, 3)
+        yield Change("person", "died", dead)
+        left = np.setdiff1d(ended, dead)
+        left = left[people.moved_out[left] < 0]
+        people.moved_out[left] = self.date - 1
+        yield Change("person", "moved out", left)
+        yield Change("person", "vanished", life.vanished_on(day))
+        touched = life.touched_on(day)
+        touched = touched[people.death_day[touched] < 0]
+        life.touched[touched] = day
+        life.touched[new] = day
+        life.touched[ended] = day
+        kind = dice.of("kind").pick(touched, (0.35, 0.25, 0.25, 0.15))
+        heads = touched[(kind == 0) & (people.role[touched] == HEAD)]
+        town = dice.of("town").pick(heads, TOWN_WEIGHTS)
+        home = self.places.in_town(town, dice.of("home").below(heads, 10**6))
+        moved = np.flatnonzero(np.isin(people.head, heads) & (people.appears <= day))
+        target = np.zeros(len(people), dtype=np.int64)
+        target[heads] = home
+        people.address[moved] = target[people.head[moved]]
+        life.touched[moved] = day
+        yield Change("person", "moved within the city", moved)
+        grown = touched[people.age(touched, self.date) >= 22]
+        grown_kind = kind[people.age(touched, self.date) >= 22]
+        wed = grown[(grown_kind == 1) & (people.marital[grown] == 10)]
+        people.marital[wed] = 20
+        yield Change("person", "married", wed)
+        schooled = grown[
+            (grown_kind == 2) & (people.education[grown] > 10) & (people.education[grown] <= 30)
+        ]
+        people.education[schooled] -= 10
+        yield Change("person", "educated", schooled)
+        renamed = touched[
+            (kind == 3) & dice.of("renamed").chance(touched, 0.15) & (people.surname[touched] > 0)
+        ]
+        people.former_given[renamed] = people.given[renamed]
+        donors = (renamed * 7 + 13) % len(people)
+        fits = (people.is_male[donors] == people.is_male[renamed]) & (people.surname[donors] > 0)
+        people.given[renamed[fits]] = people.given[donors[fits]]
+        yield Change("person", "renamed", renamed[fits])
+
+    def _advance_entities(self) -> Iterator[Change]:
+        entities, life, day = self.entities, self.entity_life, self.today
+        dice = self.dice.of("entity change").of(day)
+        new = life.new_on(day)
+        yield Change("entity", "registered", new)
+        ended = life.cancelled_on(day)
+        ended = ended[entities.status[ended] == ACTIVE]
+        entities.status[ended] = CANCELLED
+        entities.ended[ended] = self.date - 1
+        entities.approved[ended] = self.date - 1
+        yield Change("entity", "cancelled", ended)
+        yield Change("entity", "vanished", life.vanished_on(day))
+        touched = life.touched_on(day)
+        touched = touched[entities.status[touched] == ACTIVE]
+        life.touched[touched] = day
+        life.touched[new] = day
+        life.touched[ended] = day
+        kind = dice.of("kind").pick(touched, (0.3, 0.3, 0.2, 0.2))
+        entities.approved[touched[kind < 3]] = self.date - 1
+        moved = touched[kind == 0]
+        entities.address[moved] = self.places.in_town(
+            entities.town[moved], dice.of("address").below(moved, 10**6)
+        )
+        yield Change("entity", "moved", moved)
+        handed = touched[kind == 1]
+        entities.representative[handed] = entities.representative[(handed * 5 + 11) % len(entities)]
+        yield Change("entity", "new representative", handed)
+        renamed = touched[(kind == 2) & (entities.renamed[touched] < 15)]
+        entities.renamed[renamed] += 1
+        yield Change("entity", "renamed", renamed)
+        counted = touched[kind == 3]
+        entities.employees[counted] += 1
+        yield Change("entity", "more employees", counted)
+
+    def _advance_addresses(self) -> Iterator[Change]:
+        life, day = self.address_life, self.today
+        new, ended, touched = life.new_on(day), life.cancelled_on(day), life.touched_on(day)
+        for records in (new, ended, touched):
+            life.touched[records] = day
+        yield Change("address", "named", new)
+        yield Change("address", "cancelled", ended)
+        yield Change("address", "corrected", touched)
+        yield Change("address", "vanished", life.vanished_on(day))
+
+    def updated_at(self, life: Life, dice: Dice, records: Numbers) -> tuple[Ints, Ints]:
+        """Day and second of the last change of each record, as its register keeps it."""
+        touched = life.touched[records].astype(np.int64)
+        long_ago = self.start - 3 - (dice.of("day").uniform(records) ** 1.5 * 2400).astype(np.int64)
+        day = np.where(touched > 0, self.start + touched, long_ago)
+        second = 8 * 3600 + dice.of("second").below(records * 64 + np.maximum(touched, 0), 36_000)
+        return day, second
