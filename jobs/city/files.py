@@ -247,6 +247,7 @@ class XlsxWriter:
                 target.write((_XML + part).encode())
         self._sheet = self._archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True)
         head = f'<worksheet xmlns="{_FORMATS}/spreadsheetml/2006/main"><sheetData>'
+        self._sheet.write((_XML + head).encode())
         self._rows = 0
         self.write([pa.array([h], pa.string()) for h in headers], np.zeros(1, dtype=bool))
 
