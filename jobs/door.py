@@ -19,7 +19,7 @@ from jobs import inbox
 from jobs.inbox import DONE, MANIFEST, DeliveryFolder, Listing, is_plain_name, shown
 from jobs.manifest import Manifest, compare, read_manifest
 from lake import failpoints
-from lake.deliveries import DeliveredFile, Delivery, DeliveryStatus, delivery_id
+from lake.deliveries import SHOWN_ZONE, DeliveredFile, Delivery, DeliveryStatus, delivery_id
 from lake.entries import Entry
 from lake.landing import Landing
 from lake.leases import Lease
@@ -138,25 +138,10 @@ class Door:
             self._clock(),
         )
         self._restore(contract.id)
-        entry = self._ledger.find(delivery.delivery_id)
         row = replace(row, delivery_id=delivery.delivery_id)
         if problems:
-            return self._refuse(row, delivery, entry, _listed(problems))
-        if entry is not None and _is_taken(entry, delivery):
-            return replace(
-                row,
-                outcome=Outcome.ALREADY,
-                reason=f"already received on {entry.delivery.received_at:%Y-%m-%d}",
-                revision=entry.delivery.revision,
-                status=entry.status,
-            )
-        landed = self._accept(delivery, said.revision if said and said.revision else found.revision)
-        return replace(
-            row,
-            outcome=Outcome.LANDED,
-            revision=landed.revision,
-            status=DeliveryStatus.LANDED,
-        )
+            return self._refuse(row, delivery, _listed(problems))
+        return self._take(row, delivery, said.revision if said else None, found.revision)
 
     def land_edition(self, contract: Contract) -> Delivery:
         """Land the site's own edition of a code table in the name of its provider."""
@@ -223,13 +208,26 @@ class Door:
             rebuild(self._ledger, self._landing, dataset)
             self._restored.add(dataset)
 
+    def _take(
+        self, row: DeliverRow, delivery: Delivery, said: int | None, by_folder: int
+    ) -> DeliverRow:
+        entry = self._ledger.find(delivery.delivery_id)
+        if entry is not None and _is_taken(entry, delivery):
+            day = entry.delivery.received_at.astimezone(SHOWN_ZONE).date()
+            return replace(
+                row,
+                outcome=Outcome.ALREADY,
+                reason=f"already received on {day}",
+                revision=entry.delivery.revision,
+                status=entry.status,
+            )
+        landed = self._accept(delivery, said or by_folder)
+        status = DeliveryStatus.LANDED
+        return replace(row, outcome=Outcome.LANDED, revision=landed.revision, status=status)
+
     def _accept(self, delivery: Delivery, claimed: int) -> Delivery:
         """Give the delivery its place among those of its date, record it, enter it."""
-        taken = {
-            entry.delivery.revision
-            for entry in self._ledger.entries(delivery.dataset)
-            if entry.delivery.business_date == delivery.business_date
-        }
+        taken = self._ledger.revisions(delivery.dataset, delivery.business_date)
         revision = claimed if claimed not in taken else max(taken) + 1
         failpoints.reach("landed")
         self._lease.check()
@@ -240,9 +238,8 @@ class Door:
         self._ledger.record(landed, DeliveryStatus.LANDED)
         return landed
 
-    def _refuse(
-        self, row: DeliverRow, delivery: Delivery, entry: Entry | None, reason: str
-    ) -> DeliverRow:
+    def _refuse(self, row: DeliverRow, delivery: Delivery, reason: str) -> DeliverRow:
+        entry = self._ledger.find(delivery.delivery_id)
         row = replace(row, outcome=Outcome.REFUSED, status=DeliveryStatus.REFUSED, reason=reason)
         if entry is not None and entry.status is not DeliveryStatus.REFUSED:
             return replace(

@@ -10,12 +10,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
 from catalog.errors import LedgerBroken
 from catalog.vocabulary import Mode
+
+SHOWN_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""The zone in which people are shown instants; stored ones are UTC."""
 
 
 class DeliveryStatus(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from os import getpid
 from pathlib import Path
 from threading import Event, Thread
@@ -20,11 +20,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog.errors import LeaseLost
+from lake.deliveries import SHOWN_ZONE
 from lake.state import database_clock, leases, writing
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 20.0
-SHOWN_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,16 @@ class Ledger:
         with reading(self.state_engine) as connection:
             return [delivery_of(row) for row in connection.execute(query)]
 
+    def revisions(self, dataset: str, business_date: date) -> set[int]:
+        """The revisions that the deliveries of this dataset and date have."""
+        query = (
+            sa.select(deliveries.c.revision)
+            .where(deliveries.c.dataset == dataset)
+            .where(deliveries.c.business_date == business_date)
+        )
+        with reading(self.state_engine) as connection:
+            return set(connection.execute(query).scalars())
+
     def settled(self, dataset: str) -> list[Delivery]:
         """The settled deliveries of a dataset in business order."""
         query = (

@@ -481,6 +481,13 @@ def test_a_manifest_with_a_byte_order_mark_is_read(city: City) -> None:
     assert city.only().outcome is Outcome.LANDED
 
 
+def test_a_hash_may_be_written_in_capitals(city: City) -> None:
+    capitals = hashlib.sha256(ONE).hexdigest().upper()
+    city.send(REGISTER, files(told("a", ONE, sha256=capitals)), a=ONE)
+
+    assert city.only().outcome is Outcome.LANDED
+
+
 def test_everything_that_is_wrong_is_told_at_once(city: City) -> None:
     wrong = files(told("a", ONE, bytes=9), told("b", ONE)) | {"mode": "append"}
     city.send(REGISTER, wrong, a=ONE, c=ONE)
@@ -660,9 +667,9 @@ def test_a_delivery_without_files_is_refused(city: City) -> None:
             id="revision-zero",
         ),
         pytest.param(
-            "health/population.birth_certificate/２０２５-03-03/a.csv",
+            "health/population.birth_certificate/2025-03-03_r２/a.csv",
             "is no business date",
-            id="full-width-date",
+            id="full-width-revision",
         ),
         pytest.param("a.csv", "a file outside a delivery folder", id="file-in-the-inbox"),
         pytest.param("health/a.csv", "a file outside a delivery folder", id="file-of-a-department"),
@@ -825,6 +832,16 @@ def test_a_recorded_delivery_keeps_its_revision_through_a_crash(
 
     assert row.revision == 2
     assert [d.revision for d in city.ledger.pending(None)] == [1, 2]
+
+
+def test_what_a_killed_delivery_left_half_written_is_removed(city: City) -> None:
+    incoming = city.settings.landing / "incoming"
+    incoming.mkdir(parents=True)
+    (incoming / "half").write_bytes(b"ha")
+
+    city.deliver()
+
+    assert list(incoming.iterdir()) == []
 
 
 def test_a_lost_state_store_comes_back_by_delivering_again(city: City) -> None:

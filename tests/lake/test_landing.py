@@ -77,6 +77,24 @@ def test_the_same_bytes_are_written_once(landing: Landing, tmp_path: Path) -> No
     assert landing.path(first.sha256).stat() == written
 
 
+def test_a_file_that_grows_between_hashing_and_copying_is_called_what_it_became(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = tmp_path / "a.csv"
+    delivered.write_bytes(b"abc")
+
+    def grow(*_: object) -> bool:
+        delivered.write_bytes(b"abcdef")
+        return False
+
+    monkeypatch.setattr(Landing, "_has", grow)
+
+    file = landing.put(delivered)
+
+    assert file == DeliveredFile("a.csv", hashlib.sha256(b"abcdef").hexdigest(), 6)
+    assert landing.path(file.sha256).read_bytes() == b"abcdef"
+
+
 def test_a_torn_object_is_never_taken_for_landed(landing: Landing, tmp_path: Path) -> None:
     delivered = tmp_path / "a.csv"
     delivered.write_bytes(b"abc")
