@@ -64,7 +64,7 @@ def _read_column(item: Fields, kind: Kind, theme: Theme, tell: Tell) -> Column |
         type=data_type or DataType(TypeName.STRING),
         business_name=item.get("businessName", item["name"]),
         description=item.get("description"),
-        required=item.get("required", key),
+        required=item.get("required", key or "required" in item.written),
         unique=item.get("unique", False),
         key_position=item.get("primaryKeyPosition", 1) if key else None,
         min_length=options.get("minLength"),
@@ -102,6 +102,7 @@ def _type(item: Fields, kind: Kind, tell: Tell) -> DataType | None:
         tell(item.at("logicalType"), told)
     if kind is Kind.SOURCE and data_type.name is TypeName.MAP:
         tell(item.at("physicalType"), "departments deliver no maps")
+        return None
     return data_type
 
 
@@ -126,14 +127,14 @@ def _check_type(item: Fields, own: Properties, data_type: DataType, tell: Tell) 
         "code_table": of is TypeName.STRING,
         "codes": of is not TypeName.MAP,
         "date_forms": of is TypeName.DATE,
-        "unit": data_type == MONEY and name.endswith("_yuan"),
+        "unit": name.endswith("_yuan"),
     }
     wants = {
         "type": "a text column",
         "code_table": "a text column",
         "codes": "a column of one value",
         "date_forms": "a date column",
-        "unit": "a decimal(20,2) column named …_yuan",
+        "unit": "a column named …_yuan",
     }
     for word, fit in fits.items():
         if word in own and not fit:

@@ -63,7 +63,7 @@ _COMMON: dict[str, Form] = {
     "authoritativeDefinitions": _AUTHORITIES,
 }
 
-_RELATIONSHIP = Record(
+RELATIONSHIP = Record(
     {"type": OneOf(("foreignKey",)), "to": _TEXT, "customProperties": NO_PROPERTIES},
     required=("to",),
     refused={"from": "a column's relationship starts at the column"},
@@ -151,7 +151,7 @@ COLUMN = Record(
         "transformSourceObjects": _TAGS,
         "transformLogic": _TEXT,
         "transformDescription": _TEXT,
-        "relationships": Items(_RELATIONSHIP),
+        "relationships": Items(RELATIONSHIP),
         "quality": Items(RULE),
         "customProperties": COLUMN_PROPERTIES,
     },
@@ -181,7 +181,7 @@ TABLE = Record(
     refused={"relationships": "write it on the column it starts at"},
 )
 
-_MEMBER = Record(
+MEMBER = Record(
     {
         **_COMMON,
         "username": _TEXT,
@@ -196,13 +196,13 @@ _MEMBER = Record(
     refused={"businessName": "a member has a name"},
 )
 
-_TEAM = Record(
-    {**_COMMON, "name": _NAME, "members": Items(_MEMBER), "customProperties": NO_PROPERTIES},
+TEAM = Record(
+    {**_COMMON, "name": _NAME, "members": Items(MEMBER), "customProperties": NO_PROPERTIES},
     required=("name",),
     refused={"businessName": "the department's name stands in conf/departments.yaml"},
 )
 
-_SERVICE_LEVEL = Record(
+SERVICE_LEVEL = Record(
     {
         "id": _TEXT,
         "property": _TEXT,
@@ -218,7 +218,7 @@ _SERVICE_LEVEL = Record(
     required=("property", "value"),
 )
 
-_SUPPORT = Record(
+SUPPORT = Record(
     {
         "id": _TEXT,
         "channel": _TEXT,
@@ -232,7 +232,7 @@ _SUPPORT = Record(
     required=("channel",),
 )
 
-_PRICE = Record({"id": _TEXT, "priceAmount": Number(), "priceCurrency": _TEXT, "priceUnit": _TEXT})
+PRICE = Record({"id": _TEXT, "priceAmount": Number(), "priceCurrency": _TEXT, "priceUnit": _TEXT})
 
 _DESCRIPTION = Record(
     {
@@ -257,10 +257,10 @@ DOCUMENT = Record(
         "tenant": _TEXT,
         "tags": _TAGS,
         "description": _DESCRIPTION,
-        "team": _TEAM,
-        "support": Items(_SUPPORT),
-        "price": _PRICE,
-        "slaProperties": Items(_SERVICE_LEVEL),
+        "team": TEAM,
+        "support": Items(SUPPORT),
+        "price": PRICE,
+        "slaProperties": Items(SERVICE_LEVEL),
         "authoritativeDefinitions": _AUTHORITIES,
         "contractCreatedTs": _TEXT,
         "schema": Items(TABLE),

@@ -101,6 +101,8 @@ def read_golden(parsed: Parsed, columns: Sequence[Column]) -> Golden | None:
     own = parsed.own
     said = own.get("golden")
     trusting = [column for column in columns if column.authority]
+    if "golden" in own and "key_register" in own:
+        return None
     if "golden" not in own:
         for column in trusting:
             where = parsed.at_column(column.name, "authority")
@@ -130,7 +132,7 @@ def read_key_register(parsed: Parsed, columns: Sequence[Column]) -> KeyRegister 
     """Whose records a key register assigns (`redcliff.key_register`)."""
     own = parsed.own
     said = own.get("key_register")
-    if said is None or not {"entity", "identity", "sources"} <= said.keys():
+    if "golden" in own or said is None or not {"entity", "identity", "sources"} <= said.keys():
         return None
     names = {column.name for column in columns}
     if said["entity"] not in names:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from catalog.contract import Column, Rule, Source, TypeName
 from catalog.functions import DIALECT, check_expression
-from catalog.grammar import Fields, Properties, Tell, describe
+from catalog.grammar import Fields, Properties, Tell, describe, did_you_mean
 from catalog.odcs import OPERATORS
 from catalog.patterns import why_not_portable
 from catalog.queries import read_query
@@ -51,6 +51,8 @@ def read_rule(
     `column` is the column the item is written on.
     """
     kind = item.get("type", "library")
+    if "type" not in item and "type" in item.written:
+        return None
     if not _complete(item, kind, tell) or "name" not in item:
         return None
     holds = None
@@ -92,7 +94,8 @@ def _complete(item: Fields, kind: str, tell: Tell) -> bool:
                 tell(item.at(key), f"{key!r} belongs to type {other}, this item is {kind}")
     missing = [key for key in NEEDS[kind] if key not in item]
     for key in missing:
-        tell(item.where, f"a rule of type {kind} needs the key {key!r}")
+        if key not in item.written:
+            tell(item.where, f"a rule of type {kind} needs the key {key!r}")
     written = [word for word in OPERATORS if word in item]
     if kind == "custom":
         for word in written:
@@ -135,13 +138,13 @@ def _arguments_fit(
         return False
     if metric == "duplicateValues" and column is None:
         named = arguments.get("properties")
-        unknown = [n for n in named if n not in columns] if isinstance(named, list) else [named]
-        if not named or unknown:
-            tell(
-                item.where,
-                f"duplicateValues needs arguments.properties, a list of columns{unknown}",
-            )
+        if not isinstance(named, list) or not named:
+            tell(item.where, "duplicateValues needs arguments.properties, a list of columns")
             return False
+        for name in named:
+            if name not in columns:
+                hint = did_you_mean(str(name), columns)
+                tell(item.at("arguments", "properties"), f"unknown column {name!r}{hint}")
     elif metric != "rowCount" and column is None:
         tell(item.at("metric"), f"{metric} judges a column; write the rule on it")
         return False

@@ -138,9 +138,11 @@ def _check_names(parsed: Parsed, fields: Fields) -> None:
     expected = f"{path.parent.name}.{path.name.removesuffix(SUFFIX)}"
     if fields.get("id", expected) != expected:
         parsed.tell(("id",), f"the id is {fields['id']!r}, its path says {expected!r}")
-    theme = fields.get("id", "").partition(".")[0]
-    if theme and fields.get("domain", theme) != theme:
-        parsed.tell(("domain",), f"the domain is {fields['domain']!r}, the id says {theme!r}")
+        return
+    theme = path.parent.name
+    if fields.get("domain", theme) != theme:
+        told = f"the domain is '{fields['domain']}', the id says {theme!r}"
+        parsed.tell(("domain",), told)
 
 
 def _kind(parsed: Parsed) -> Kind | None:
@@ -175,8 +177,9 @@ def _table(parsed: Parsed, fields: Fields) -> Fields | None:
     if not tables:
         return None
     table: Fields = tables[0]
-    if "id" in fields:
-        dataset = fields["id"].partition(".")[2]
+    path = PurePosixPath(parsed.path)
+    dataset = path.name.removesuffix(SUFFIX)
+    if fields.get("id") == f"{path.parent.name}.{dataset}":
         for key, expected in (("name", dataset), ("physicalName", folder_name(fields["id"]))):
             if table.get(key, expected) != expected:
                 parsed.tell(table.at(key), f"expected {expected!r}, found {table[key]!r}")
@@ -210,7 +213,7 @@ def _gates(parsed: Parsed, columns: list[Column], implied: set[str]) -> dict[str
     gates = {}
     for rule, gate in parsed.own.get("gates", {}).items():
         where = parsed.own.where("gates", rule)
-        if rule not in implied:
+        if rule not in implied and not parsed.findings:  # a column in error implies less
             hint = did_you_mean(rule, implied)
             parsed.tell(where, f"the contract implies no rule {rule!r}{hint}")
         elif rule in fixed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from catalog.reading import parse
+
 SITE = Path(__file__).parent / "site"
 SOURCE = "schemas/population/birth_certificate.odcs.yaml"
 GOLDEN = "schemas/population/person.odcs.yaml"
@@ -40,3 +42,8 @@ def copy_site(folder: Path, **changes: str) -> Path:
     for name, text in changes.items():
         (site / str(globals()[name.upper()])).write_text(text, "utf-8")
     return site
+
+
+def findings_of(text: str, path: str) -> list[tuple[int, str]]:
+    """Line and message of everything that is wrong with one contract."""
+    return sorted((finding.line, finding.message) for finding in parse(text, path).findings)
