@@ -216,7 +216,8 @@ def parse(sql: str) -> exp.Expr | Slip:
         return Slip(1, "not SQL: nested too deeply")
     except SqlglotError as error:
         first: dict[str, Any] = next(iter(getattr(error, "errors", [])), {})
-        what = str(first.get("description") or str(error).partition("\n")[0]).rstrip(".")
+        what = str(first.get("description") or str(error).partition("\n")[0])
+        what = what.partition(" but got <Token")[0].rstrip(".")
         if what.startswith("Required keyword"):  # sqlglot names a class of its own here
             what = "something is missing"
         near = f" near {first['highlight']!r}" if first.get("highlight") else ""

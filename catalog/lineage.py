@@ -59,8 +59,8 @@ class _Walk:
             if isinstance(node, exp.Column):
                 yield from self.column(node, scope)
         for inner in scope.subquery_scopes:
-            if _is_within(inner.expression, selected):
-                for i in range(len(outputs(inner))):
+            if isinstance(inner.expression, exp.Query) and _is_within(inner.expression, selected):
+                for i in range(len(inner.expression.selects)):
                     yield from self.output(inner, i)
 
     def column(self, column: exp.Column, scope: Scope) -> Iterator[Origin]:

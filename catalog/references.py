@@ -123,7 +123,7 @@ def _check_golden(parsed: Parsed, contract: Contract, among: Neighbours) -> None
         told = f"the key is {', '.join(contract.key)}, the entity of {register.id} is {entity}"
         parsed.tell(where("golden", "key_register"), told)
     for i, dataset in enumerate(golden.sources):
-        if dataset not in register.key_register.sources:
+        if dataset in among.known and dataset not in register.key_register.sources:
             told = f"{register.id} assigns no records of {dataset!r}"
             parsed.tell(where("golden", "sources", i), told)
 
@@ -135,7 +135,7 @@ def _check_key_register(parsed: Parsed, contract: Contract, among: Neighbours) -
     _check_sources(parsed, "key_register", register.sources, among)
     for i, dataset in enumerate(register.sources):
         source = among.contracts.get(dataset)
-        if source is not None:
+        if source is not None and source.kind is Kind.SOURCE:
             where = parsed.own.where("key_register", "sources", i)
             _find_column(parsed, where, source, register.identity)
 
