@@ -7,7 +7,7 @@ with a `_fault`; a file that must be refused ends in one row that says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from catalog.vocabulary import Format
 from lake.readers.batches import refusal
 from lake.readers.contents import Content, check_kind
 from lake.readers.csv_files import read_csv
+from lake.readers.excel import read_xlsx
 from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
 
 __all__ = ["BATCH_ROWS", "REFUSED", "UNREADABLE", "Reading", "read"]
@@ -38,4 +39,7 @@ def read(reading: Reading, path: str, name: str) -> Iterator[pa.RecordBatch]:
         yield refusal(reading, name, refused)
 
 
-_READERS = {Format.CSV: read_csv}
+_READERS: Mapping[Format, Callable[[Reading, Content], Iterator[pa.RecordBatch]]] = {
+    Format.CSV: read_csv,
+    Format.XLSX: read_xlsx,
+}

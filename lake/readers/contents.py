@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -32,6 +34,20 @@ class Content:
             return path.open("rb")
 
         return cls(name, from_start)
+
+    def held(self, max_bytes: int) -> Content:
+        """The same bytes such that one can seek in them, held in memory where they must be."""
+        with self.open() as stream:
+            if stream.seekable():
+                return self
+            whole = stream.read(max_bytes + 1)
+        if len(whole) > max_bytes:
+            raise DeliveryRefused(
+                f"the file is larger than {max_bytes} bytes",
+                file=self.name,
+                remedy="deliver it outside of an archive",
+            )
+        return Content(self.name, partial(io.BytesIO, whole))
 
     def head(self) -> bytes:
         """The first bytes; none when the file is empty."""
