@@ -18,6 +18,7 @@ from lake.readers.batches import refusal
 from lake.readers.contents import Content, check_kind
 from lake.readers.csv_files import read_csv
 from lake.readers.excel import read_xlsx
+from lake.readers.json_lines import read_json_lines
 from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
 
 __all__ = ["BATCH_ROWS", "REFUSED", "UNREADABLE", "Reading", "read"]
@@ -42,4 +43,5 @@ def read(reading: Reading, path: str, name: str) -> Iterator[pa.RecordBatch]:
 _READERS: Mapping[Format, Callable[[Reading, Content], Iterator[pa.RecordBatch]]] = {
     Format.CSV: read_csv,
     Format.XLSX: read_xlsx,
+    Format.JSON_LINES: read_json_lines,
 }

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from catalog.vocabulary import Format
+from lake.readers.json_records import NotReadable, decode
 from tests.lake.readers.making import reading, refused, rows_of, values, written
 
 CORPORA = Path(__file__).parents[4] / "shared" / "corpora"
@@ -150,3 +152,52 @@ def test_naughty_strings_survive_in_every_encoding(tmp_path: Path) -> None:
         rows = rows_of(reading("a", "b", encoding=encoding), path)
 
         assert [row["b"] or "" for row in rows] == strings
+
+
+JSON_SUITE = sorted((CORPORA / "JSONTestSuite").rglob("*.json"))
+
+
+def _suite(kind: str) -> list[Path]:
+    return [path for path in JSON_SUITE if path.name.startswith(kind)]
+
+
+def _decoded(path: Path) -> object:
+    try:
+        return decode(path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise NotReadable("not UTF-8") from None
+
+
+def test_json_that_must_load_loads_but_for_keys_that_stand_twice() -> None:
+    not_read = []
+    for path in _suite("y_"):
+        try:
+            _decoded(path)
+        except NotReadable:
+            not_read.append(path.stem)
+
+    assert not_read == ["y_object_duplicated_key", "y_object_duplicated_key_and_value"]
+
+
+def test_json_that_must_not_load_does_not() -> None:
+    files = _suite("n_")
+    assert len(files) > 180
+
+    read = []
+    for path in files:
+        try:
+            _decoded(path)
+        except NotReadable:
+            continue
+        read.append(path.stem)
+
+    assert read == []
+
+
+def test_every_file_of_the_json_suite_ends_in_rows() -> None:
+    how = reading("a", "b", form=Format.JSON_LINES)
+    for path in JSON_SUITE:
+        rows = rows_of(how, path)
+        assert {row["_fault"] for row in rows} <= {None, "record_readable", "refused"}, path.name
+        if path.name.startswith("n_"):
+            assert None not in {row["_fault"] for row in rows}, path.name
