@@ -7,17 +7,19 @@ with a `_fault`; a file that must be refused ends in one row that says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
 from catalog.errors import DeliveryRefused
 from catalog.vocabulary import Format
+from lake.readers.archives import members_to_read
 from lake.readers.batches import refusal
 from lake.readers.contents import Content, check_kind
 from lake.readers.csv_files import read_csv
 from lake.readers.excel import read_xlsx
+from lake.readers.geojson import read_geojson
 from lake.readers.json_lines import read_json_lines
 from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
 
@@ -33,15 +35,22 @@ def read(reading: Reading, path: str, name: str) -> Iterator[pa.RecordBatch]:
     last row has the `_fault` `refused`, and the rows before it are to be ignored.
     """
     try:
-        content = Content.of_file(Path(path), name)
-        check_kind(content, reading.format)
-        yield from _READERS[reading.format](reading, content)
+        for content in _contents(reading, Content.of_file(Path(path), name)):
+            check_kind(content, reading.format)
+            yield from _READERS[reading.format](reading, content)
     except DeliveryRefused as refused:
         yield refusal(reading, name, refused)
+
+
+def _contents(reading: Reading, delivered: Content) -> Iterable[Content]:
+    if PurePosixPath(delivered.name.lower()).suffix == ".zip":
+        return members_to_read(delivered, reading.format)
+    return (delivered,)
 
 
 _READERS: Mapping[Format, Callable[[Reading, Content], Iterator[pa.RecordBatch]]] = {
     Format.CSV: read_csv,
     Format.XLSX: read_xlsx,
     Format.JSON_LINES: read_json_lines,
+    Format.GEOJSON: read_geojson,
 }
