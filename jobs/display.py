@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
         numeric = any(isinstance(row[place], int | float | Decimal) for row in listed)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
-        table.add_row(*(shown(value) for value in row))
+        table.add_row(*(Text(shown(value)) for value in row))
     return table
 
 
@@ -49,8 +50,9 @@ def shown(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.1f}"
-    # Square brackets would be read as markup.
-    return str(value).replace("[", r"\[")
+    if isinstance(value, list):
+        return ", ".join(shown(one) for one in value)
+    return str(value)
 
 
 def demo_table(report: DemoReport) -> Table:
