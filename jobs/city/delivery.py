@@ -12,12 +12,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from catalog.contract import Contract
+from catalog.contract import Contract, TypeName
 from catalog.vocabulary import Format, Mode
 from jobs.city.dice import Bools, Ints
 from jobs.city.dress import change_header, change_words, dressed, headers_of
 from jobs.city.files import (
     Archive,
+    CellKind,
     CsvWriter,
     GeoJsonWriter,
     JsonLinesWriter,
@@ -99,7 +100,8 @@ class Office:
         extra = self._register.style.extra
         first = [change] if change else []
         last = [extra[0]] if extra else []
-        writer = self._writer(stream, [*first, *(headers[n] for n in names), *last])
+        titles = [*first, *(headers[n] for n in names), *last]
+        writer = self._writer(stream, titles, names)
         count = 0
         for rows in self._chunks(batch, frozenset(names)):
             columns = [rows.columns[n] for n in names]
@@ -120,11 +122,14 @@ class Office:
         writer.close()
         return count
 
-    def _writer(self, stream: BinaryIO, headers: Sequence[str]) -> TableWriter:
+    def _writer(
+        self, stream: BinaryIO, headers: Sequence[str], names: Sequence[str]
+    ) -> TableWriter:
         style = self._register.style
         match self._source.format:
             case Format.XLSX:
-                return XlsxWriter(stream, headers)
+                kinds = [self._kind(n) for n in names] if style.typed_cells else []
+                return XlsxWriter(stream, headers, kinds)
             case Format.JSON_LINES:
                 return JsonLinesWriter(stream, headers)
             case Format.GEOJSON:
@@ -138,6 +143,15 @@ class Office:
                     mark=style.byte_order_mark,
                     line_end=style.line_end,
                 )
+
+    def _kind(self, name: str) -> CellKind:
+        match self._contract.column(name).type.name:
+            case TypeName.DATE:
+                return CellKind.DATE
+            case TypeName.INTEGER | TypeName.BIGINT | TypeName.DECIMAL:
+                return CellKind.NUMBER
+            case _:
+                return CellKind.TEXT
 
     def _chunks(self, batch: Batch, delivered: frozenset[str]) -> Iterator[Rows]:
         """What arrives: rows of the last delivery that come again, then the new ones."""

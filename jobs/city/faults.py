@@ -46,7 +46,7 @@ _IN_CITY = re.compile(rf"^substr\({_NAME}, 1, 6\) = '421281'$")
 _READABLE = re.compile(rf"^strpos\({_NAME}, '.'\) = 0 AND strpos\({_NAME}, '锟斤拷'\) = 0$")
 _IS_CREDIT_CODE = re.compile(rf"^is_uscc\({_NAME}\)$")
 _IN_TOWN = re.compile(rf"^substr\({_NAME}, 1, 9\) = {_NAME}$")
-_POLYGON = re.compile(rf"^regexp_like\({_NAME}, '\"type\"")
+_POLYGON = re.compile(rf"^regexp_like\({_NAME}, '.*polygon", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

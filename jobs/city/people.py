@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -35,13 +36,13 @@ class Kind(NamedTuple):
 
 
 _LOCAL = (
-    Kind(6, (HEAD, LATE_SPOUSE), 62, 92),
-    Kind(4, (HEAD,), 60, 88),
+    Kind(7, (HEAD, LATE_SPOUSE), 62, 92),
+    Kind(5, (HEAD,), 60, 88),
     Kind(8, (HEAD,), 24, 58),
-    Kind(13, (HEAD, SPOUSE), 58, 86),
+    Kind(17, (HEAD, SPOUSE), 58, 86),
     Kind(6, (HEAD, SPOUSE), 24, 58),
-    Kind(24, (HEAD, SPOUSE, CHILD), 26, 60),
-    Kind(16, (HEAD, SPOUSE, CHILD, CHILD), 28, 56),
+    Kind(23, (HEAD, SPOUSE, CHILD), 26, 60),
+    Kind(14, (HEAD, SPOUSE, CHILD, CHILD), 28, 56),
     Kind(2.5, (HEAD, SPOUSE, CHILD, CHILD, CHILD), 32, 50),
     Kind(4, (HEAD, SPOUSE, CHILD, FATHER, MOTHER), 26, 52),
     Kind(4, (HEAD, SPOUSE, CHILD, MOTHER), 28, 54),
@@ -101,8 +102,8 @@ class People:
     """
     One array per fact; the place in them is the true person.
 
-    `born` and `moved_in` days count from the first business date (day 0 holds everyone who was
-    there before); days of birth and death count from 1970.
+    `appears` counts from the first business date (day 0 holds everyone who was there before);
+    days of birth, death and leaving count from 1970.
     """
 
     local_count: int
@@ -121,6 +122,8 @@ class People:
     appears: Numbers
     death_day: Ints
     """-1 for the living."""
+    unreported: Bools
+    """Whose death the police have not heard of."""
     moved_out: Ints
     """Day on which the registration left the city; -1 for those who stay."""
     marital: Numbers
@@ -132,6 +135,15 @@ class People:
 
     def __len__(self) -> int:
         return len(self.birth_day)
+
+    @cached_property
+    def partner(self) -> Ints:
+        """The husband or wife who heads or shares the household; -1 for others."""
+        found = np.full(len(self), -1, dtype=np.int64)
+        spouses = np.flatnonzero(self.role == SPOUSE)
+        found[spouses] = self.head[spouses]
+        found[self.head[spouses]] = spouses
+        return found
 
     def names(self, who: Numbers) -> Text:
         """The names as they are."""
@@ -356,6 +368,8 @@ def make_people(dice: Dice, places: Places, scale: float, start: int, days: int)
     late = layout.role == LATE_SPOUSE
     gone = start - 20 - dice.of("death").below(everyone, 2200)
     death_day[late] = np.maximum(gone, birth_day + 20 * 365)[late]
+    unreported = dice.of("unreported").chance(everyone, 0.012) & (ages > 72) & ~late & ~is_floating
+    death_day[unreported] = (start - 3 - dice.of("unheard").below(everyone, 300))[unreported]
     family_of_town = dice.of("town").pick(np.arange(int(layout.family.max()) + 1), TOWN_WEIGHTS)
     address_of_family = places.in_town(family_of_town, np.arange(len(family_of_town)) * 2)
     heads = np.zeros(len(family_of_town), dtype=np.int64)
@@ -376,7 +390,10 @@ def make_people(dice: Dice, places: Places, scale: float, start: int, days: int)
         is_floating=is_floating,
         appears=np.zeros(count, dtype=np.int16),
         death_day=death_day,
-        moved_out=np.where(left, start - 30 - dice.of("since").below(everyone, 1500), -1),
+        unreported=unreported,
+        moved_out=np.where(
+            left & ~unreported, start - 30 - dice.of("since").below(everyone, 1500), -1
+        ),
         marital=_marital(dice.of("marital"), layout, ages).astype(np.int8),
         education=_educations(dice.of("education"), everyone, ages).astype(np.int8),
         address=address_of_family[layout.family],
@@ -458,6 +475,7 @@ def _with_newcomers(dice: Dice, people: People, places: Places, start: int, days
         is_floating=grown_by(people.is_floating, ~is_birth & dice.of("floating").chance(new, 0.25)),
         appears=grown_by(people.appears, day),
         death_day=grown_by(people.death_day, np.full(count, -1)),
+        unreported=grown_by(people.unreported, np.zeros(count)),
         moved_out=grown_by(people.moved_out, np.full(count, -1)),
         marital=grown_by(people.marital, np.where(is_birth, 10, np.where(ages < 28, 10, 20))),
         education=grown_by(

@@ -119,6 +119,7 @@ class Communities:
                 codes.append(f"{town.code}{n + 200:03d}")
                 names.append(f"{_VILLAGE[stem % len(_VILLAGE)]}{ending}村")
                 stem += 1
+        self.count = self.urban_count + self.rural_count
         self.codes = vocabulary(codes)
         self.names = vocabulary(names)
 
@@ -326,6 +327,14 @@ class Places:
         urban = np.flatnonzero(self.is_urban[: self.base_count])
         key = np.unique(self.town[urban].astype(np.int64) << 32 | self.building(urban))
         return key >> 32, key & 0xFFFFFFFF
+
+    def first_address(self, town: Numbers, building: Numbers) -> Ints:
+        """The first address in each building."""
+        key = self.town.astype(np.int64) << 40 | self.rank
+        urban = np.flatnonzero(self.is_urban)
+        urban = urban[np.argsort(key[urban], kind="stable")]
+        wanted = np.asarray(town, dtype=np.int64) << 40 | building * ROOMS_PER_BUILDING
+        return np.asarray(urban[np.searchsorted(key[urban], wanted)])
 
     def is_dwelling(self, address: Numbers) -> Bools:
         """Whether somebody may live there."""

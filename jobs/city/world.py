@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.city.dice import Dice, Ints, Numbers
+from jobs.city.dice import Bools, Dice, Ints, Numbers
 from jobs.city.entities import ACTIVE, CANCELLED, Entities, make_entities
 from jobs.city.people import HEAD, NEVER, People, make_people
 from jobs.city.places import ADDRESSES_AT_SCALE_1, TOWN_WEIGHTS, Places
@@ -57,8 +57,8 @@ class Life:
         return np.flatnonzero(self.appears == day).astype(np.int64)
 
 
-def live(dice: Dice, appears: Numbers, days: int) -> Life:
-    """A life for each record; what appears on a day does not end before the day after next."""
+def live(dice: Dice, appears: Numbers, days: int, may_vanish: Bools | None = None) -> Life:
+    """A life for each record; on every day something ends, and nothing on its first."""
     records = np.arange(len(appears))
     life = Life(
         appears=appears.astype(np.int16),
@@ -67,12 +67,57 @@ def live(dice: Dice, appears: Numbers, days: int) -> Life:
         touched=np.full(len(appears), -1, dtype=np.int16),
         _dice=dice,
     )
+    base = int(np.count_nonzero(appears == 0))
     for day in range(1, days):
         fate = dice.of(f"fate on {day}").uniform(records)
         free = (appears < day) & (life.cancelled > day) & (life.vanishes > day)
-        life.cancelled[free & (fate < CANCELLED_PER_DAY)] = day
-        life.vanishes[free & (fate > 1 - VANISHED_PER_DAY)] = day
+        order = np.argsort(np.where(free, fate, 2.0), kind="stable")
+        ending = order[: max(1, round(CANCELLED_PER_DAY * base))]
+        rest = order[len(ending) :]
+        rest = rest if may_vanish is None else rest[may_vanish[rest]]
+        leaving = rest[: max(1, round(VANISHED_PER_DAY * base))]
+        life.cancelled[ending[free[ending]]] = day
+        life.vanishes[leaving[free[leaving]]] = day
     return life
+
+
+@dataclass(frozen=True)
+class EntityEvents:
+    """
+    Changes that the market register approved on a day.
+
+    `item` is 0 for the address, 1 for the representative, 2 for the name; `before` and `after`
+    are addresses, persons, or how often the name was changed.
+    """
+
+    entity: Ints
+    item: Ints
+    before: Ints
+    after: Ints
+
+    @classmethod
+    def none(cls) -> EntityEvents:
+        """A quiet day."""
+        return cls(*[np.zeros(0, dtype=np.int64) for _ in range(4)])
+
+    def and_these(self, entity: Ints, item: int, before: Ints, after: Ints) -> EntityEvents:
+        """With some more, where something really changed."""
+        differs = before != after
+        more = (entity, np.full(len(entity), item), before, after)
+        mine = (self.entity, self.item, self.before, self.after)
+        return EntityEvents(
+            *[np.concatenate([a, b[differs]]) for a, b in zip(mine, more, strict=True)]
+        )
+
+
+OTHER_RECORDS = {
+    "vehicle": 130_000,
+    "food licence": 52_000,
+    "abnormal operation": 22_000,
+    "dishonest debtor": 12_000,
+    "real estate": 180_000,
+}
+"""Records that are delivered as changes and that nothing else of the city depends on."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +148,20 @@ class World:
         self.entities: Entities = make_entities(
             self.dice.of("entities"), self.places, self.people, scale, start, days
         )
-        self.people_life = live(self.dice.of("people life"), self.people.appears, days)
+        # The head of a household keeps the register together: only others vanish from it.
+        self.people_life = live(
+            self.dice.of("people life"), self.people.appears, days, self.people.role != HEAD
+        )
         self.entity_life = live(self.dice.of("entity life"), self.entities.appears, days)
         appears = np.zeros(self.places.count, dtype=np.int16)
         appears[self.places.base_count :] = np.repeat(np.arange(1, days), new_addresses)
         self.address_life = live(self.dice.of("address life"), appears, days)
-        # The head of a household keeps the register together: only others vanish from it.
-        self.people_life.vanishes[self.people.role == HEAD] = NEVER
+        self.lives = {
+            name: self._life_of(name, at_scale_1) for name, at_scale_1 in OTHER_RECORDS.items()
+        }
+        self.died: list[Ints] = [np.flatnonzero(self.people.death_day >= 0)]
+        """Who died, by the day on which it is told."""
+        self.entity_events: list[EntityEvents] = [EntityEvents.none()]
 
     @property
     def date(self) -> int:
@@ -120,12 +172,22 @@ class World:
         """How many of something a city of this scale has."""
         return max(least, round(at_scale_1 * self.scale))
 
+    def _life_of(self, name: str, at_scale_1: int) -> Life:
+        base = self.count_at(at_scale_1, 8)
+        per_day = max(2, round(base * NEW_PER_DAY))
+        appears = np.concatenate([np.zeros(base), np.repeat(np.arange(1, self.days), per_day)])
+        return live(self.dice.of(f"{name} life"), appears, self.days)
+
     def advance(self) -> Iterator[Change]:
         """Move to the next day and tell what changed; to be consumed wholly."""
         self.today += 1
         yield from self._advance_people()
         yield from self._advance_entities()
         yield from self._advance_addresses()
+        for life in self.lives.values():
+            for records in (life.new_on(self.today), life.cancelled_on(self.today)):
+                life.touched[records] = self.today
+            life.touched[life.touched_on(self.today)] = self.today
 
     def _advance_people(self) -> Iterator[Change]:
         people, life, day = self.people, self.people_life, self.today
@@ -137,8 +199,12 @@ class World:
         old = people.age(ended, self.date) >= 58
         dead = ended[(old | dice.of("young").chance(ended, 0.05)) & (people.death_day[ended] < 0)]
         people.death_day[dead] = self.date - 1 - dice.of("died").below(dead, 3)
+        self.died.append(dead)
         yield Change("person", "died", dead)
-        left = np.setdiff1d(ended, dead)
+        heard = ended[people.unreported[ended]]
+        people.unreported[heard] = False
+        yield Change("person", "found to have died", heard)
+        left = np.setdiff1d(ended, np.concatenate([dead, heard]))
         left = left[people.moved_out[left] < 0]
         people.moved_out[left] = self.date - 1
         yield Change("person", "moved out", left)
@@ -196,16 +262,23 @@ class World:
         life.touched[ended] = day
         kind = dice.of("kind").pick(touched, (0.3, 0.3, 0.2, 0.2))
         entities.approved[touched[kind < 3]] = self.date - 1
+        events = EntityEvents.none()
         moved = touched[kind == 0]
+        before = entities.address[moved]
         entities.address[moved] = self.places.in_town(
             entities.town[moved], dice.of("address").below(moved, 10**6)
         )
         yield Change("entity", "moved", moved)
+        events = events.and_these(moved, 0, before, entities.address[moved])
         handed = touched[kind == 1]
+        before = entities.representative[handed]
         entities.representative[handed] = entities.representative[(handed * 5 + 11) % len(entities)]
         yield Change("entity", "new representative", handed)
+        events = events.and_these(handed, 1, before, entities.representative[handed])
         renamed = touched[(kind == 2) & (entities.renamed[touched] < 15)]
+        before = entities.renamed[renamed].astype(np.int64)
         entities.renamed[renamed] += 1
+        self.entity_events.append(events.and_these(renamed, 2, before, before + 1))
         yield Change("entity", "renamed", renamed)
         counted = touched[kind == 3]
         entities.employees[counted] += 1

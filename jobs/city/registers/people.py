@@ -13,14 +13,14 @@ from jobs.city.names import full_names
 from jobs.city.people import CHILD, COUNTY_NAMES, FATHER, GRANDCHILD, HEAD, MOTHER, SPOUSE
 from jobs.city.places import TOWN_NAMES
 from jobs.city.registers.register import (
-    DELETE,
-    INSERT,
-    UPDATE,
     Batch,
     Columns,
     Register,
     Style,
     Subject,
+    cancellation,
+    changes_of,
+    updated_at,
 )
 from jobs.city.text import (
     Text,
@@ -91,7 +91,8 @@ def _household(world: World, who: Ints) -> Columns:
     people, places, dice = world.people, world.places, world.dice.of("household register")
     clerk = household_clerk(world)
     address = people.address[who]
-    dead, left = people.death_day[who] >= 0, people.moved_out[who] >= 0
+    left = people.moved_out[who] >= 0
+    dead = (people.death_day[who] >= 0) & ~people.unreported[who]
     # Who moved away and then died elsewhere is known to have moved away.
     ended = np.where(left, people.moved_out[who], people.death_day[who])
     day, second = world.updated_at(world.people_life, dice.of("updated"), who)
@@ -142,21 +143,7 @@ def _register_ids(who: Numbers) -> Text:
 
 
 def _floating_changes(world: World) -> Iterable[Batch]:
-    life, day = world.people_life, world.today
-    if day == 0:
-        there = life.present(0)
-        there = there[world.people.is_floating[there]]
-        yield Batch(there, np.full(len(there), INSERT))
-        return
-    events = [
-        (life.new_on(day), INSERT),
-        (np.concatenate([life.touched_on(day), life.cancelled_on(day)]), UPDATE),
-        (life.vanished_on(day), DELETE),
-    ]
-    records = np.concatenate([who for who, _ in events])
-    kinds = np.concatenate([np.full(len(who), kind) for who, kind in events])
-    chosen = world.people.is_floating[records]
-    yield Batch(records[chosen], kinds[chosen])
+    yield changes_of(world.people_life, world.today, world.people.is_floating)
 
 
 def _floating(world: World, who: Ints) -> Columns:
@@ -168,12 +155,7 @@ def _floating(world: World, who: Ints) -> Columns:
         world.start + people.appears[who] - 1,
         world.start - 20 - (dice.of("came").uniform(who) ** 2 * 1500).astype(np.int64),
     )
-    ended = world.people_life.cancelled[who] <= world.today
-    ended_day = world.start + np.minimum(world.people_life.cancelled[who], world.days) - 1
-    day, second = world.updated_at(world.people_life, dice.of("updated"), who)
-    day = np.where(
-        world.people_life.vanishes[who] == world.today, world.date, np.maximum(day, came)
-    )
+    ended, ended_day = cancellation(world, world.people_life, who)
     rents = dice.of("rents").chance(who, 0.72)
     landlord = dice.of("landlord").below(who, people.local_count)
     permit = dice.of("permit").chance(who, 0.45)
@@ -204,7 +186,7 @@ def _floating(world: World, who: Ints) -> Columns:
         "registered_date": iso_date(came),
         "cancelled_date": only_where(ended, iso_date(ended_day)),
         "status_code": where(ended, "2", "1"),
-        "updated_at": iso_time(day, second),
+        "updated_at": updated_at(world, world.people_life, "floating", who, came),
     }
 
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from jobs.city.dice import Bools, Ints, Numbers
-from jobs.city.text import Text
-from jobs.city.world import World
+from jobs.city.text import Text, iso_time
+from jobs.city.world import Life, World
 
 Columns: TypeAlias = Mapping[str, Text]
 """Values by contract column in canonical form: codes, ISO dates, plain decimals."""
@@ -57,6 +57,8 @@ class Style:
     byte_order_mark: bool = False
     line_end: str = "\n"
     archive: bool = False
+    typed_cells: bool = False
+    """Workbooks hold numbers and dates as such, not as text."""
     done_marker: bool = False
     """Finish the folder with `_DONE` instead of a manifest."""
     extra: tuple[str, tuple[str, ...]] | None = None
@@ -114,3 +116,35 @@ class Stream:
         told = world.start + 1 + (np.asarray(records) - base) // per_day
         back = (dice.uniform(records) ** 1.4 * self._span).astype(np.int64)
         return np.where(np.asarray(records) < base, world.start - 1 - back, told - 1)
+
+
+def changes_of(life: Life, day: int, chosen: Bools | None = None) -> Batch:
+    """
+    What became of a register's records on a day: all of them on the first, then its changes.
+
+    `chosen` tells which records belong to the register at all.
+    """
+    if day == 0:
+        there = life.present(0)
+        events = [(there, INSERT)]
+    else:
+        updated = np.concatenate([life.touched_on(day), life.cancelled_on(day)])
+        events = [(life.new_on(day), INSERT), (updated, UPDATE), (life.vanished_on(day), DELETE)]
+    records = np.concatenate([which for which, _ in events])
+    kinds = np.concatenate([np.full(len(which), kind) for which, kind in events])
+    if chosen is not None:
+        records, kinds = records[chosen[records]], kinds[chosen[records]]
+    return Batch(records, kinds)
+
+
+def updated_at(world: World, life: Life, name: str, records: Ints, since: Ints) -> Text:
+    """When each record was changed last, not before the day `since`, as yyyy-MM-dd HH:mm:ss."""
+    day, second = world.updated_at(life, world.dice.of(name).of("updated"), records)
+    leaves = life.vanishes[records] == world.today
+    return iso_time(np.where(leaves, world.date, np.maximum(day, since)), second)
+
+
+def cancellation(world: World, life: Life, records: Ints) -> tuple[Bools, Ints]:
+    """Whether each record has been cancelled, and on which day (counted from 1970)."""
+    ended = life.cancelled[records] <= world.today
+    return ended, np.where(ended, world.start + life.cancelled[records].astype(np.int64) - 1, 0)

@@ -1,4 +1,4 @@
-"""Credit: penalties in two forms, abnormal operation, tax ratings, dishonest debtors."""
+"""Administrative penalties (双公示) in the national form of 2018 and in the older one."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ OFFENCES = (
     ),
 )
 
-PENALTIES = Stream("penalties", base=960_000, per_day=900, years=9.0)
+PENALTIES = Stream("penalties", base=1_130_000, per_day=900, years=9.0)
 NEW_FORM_FROM = int(np.datetime64("2018-08-01").astype(np.int64))
 
 OLD_FORM = {
