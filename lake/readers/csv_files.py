@@ -273,5 +273,5 @@ def _regular_records(delimiter: str) -> re.Pattern[bytes]:
     """Whole records in which every quote opens or closes a field, or stands doubled in one."""
     ends = re.escape(delimiter.encode()) + rb"\r\n"
     opens, closes = rb"(?<![^" + ends + rb'])"', rb'"(?![^' + ends + rb"])"
-    quoted = opens + rb'(?:[^"\0]++|"")*+' + closes
+    quoted = opens + rb'[^"\0]*+(?:""[^"\0]*+)*+' + closes
     return re.compile(rb'(?:(?:[^"\r\n\0]++|' + quoted + rb")*+(?:\r\n|\r|\n))*+")

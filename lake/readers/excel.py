@@ -32,8 +32,8 @@ def read_xlsx(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
     The records of the first visible sheet whose header matches; empty rows are no records.
 
     Whole numbers come without `.0`, others in plain decimals, but in E notation from 1e15 on;
-    dates as `yyyy-MM-dd`, with a time of day `yyyy-MM-dd HH:MM:SS`; booleans as `true` and
-    `false`, errors as `#N/A`. Refused: no such sheet, records in a second one, and what
+    dates as `yyyy-MM-dd`, with a time other than midnight as `yyyy-MM-dd HH:MM:SS`; booleans as
+    `true` and `false`, errors as `#N/A`. Refused: no such sheet, records in a second one, and what
     `Workbook` refuses. A sheet is held whole: up to `MAX_CELLS` cells of 24 bytes and the
     workbook's texts.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from lake.readers.reading import Reading
 HEADER_DEPTH = 5
 """A header is looked for in this many first records: titles and remarks often stand above it."""
 
+_LONG_NUMBER = re.compile(r"\d{6}")
 _SHOWN = 60  # headers named in a message at most
 
 CHANGE = -1
@@ -116,11 +118,16 @@ def lay_out(reading: Reading, header: Sequence[str], file: str) -> Layout:
 
 
 def header_refused(reading: Reading, found: Sequence[str], file: str) -> DeliveryRefused:
-    """The refusal of a file in which no header was found; `found` is its first record."""
+    """
+    The refusal of a file in which no header was found; `found` is its first record.
+
+    A first record that looks like data is not told: the message may be logged.
+    """
+    is_data = any(_LONG_NUMBER.search(normalise(cell)) for cell in found)
+    told = f"a row of {len(found)} value(s) that looks like data" if is_data else _shown(found)
     expected = [_accepted(field.headers) for field in reading.fields]
     return DeliveryRefused(
-        f"the header does not match {reading.dataset}: found {_shown(found)}; "
-        f"expected {_shown(expected)}",
+        f"the header does not match {reading.dataset}: found {told}; expected {_shown(expected)}",
         file=file,
         remedy="deliver the dataset's own file with its header in the first row",
     )

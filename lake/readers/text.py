@@ -123,7 +123,7 @@ class _Decoder:
         looks = f"; every byte of the file is valid {other}" if self._all_valid(other) else ""
         return DeliveryRefused(
             f"the bytes at offset {self._offset + error.start} (line {line}), "
-            f"{block[error.start : error.start + 4].hex(' ')}, are not {self._encoding}, which the "
+            f"{block[error.start : error.end].hex(' ')}, are not {self._encoding}, which the "
             f"contract expects{looks}",
             file=self._content.name,
             remedy=f"save it as {self._encoding}, or have the contract's encoding changed",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import xlsxwriter
 from hypothesis import settings
 
 from catalog.vocabulary import Drift, Format
@@ -75,3 +78,15 @@ def values(rows: Iterable[Row], *names: str) -> list[Any]:
     if len(names) == 1:
         return [row[names[0]] for row in rows]
     return [tuple(row[name] for name in names) for row in rows]
+
+
+def rewritten(path: Path, part: str, change: Callable[[str], str]) -> Path:
+    """A one-sheet workbook in which one part is changed."""
+    plain = io.BytesIO()
+    with xlsxwriter.Workbook(plain) as book:
+        book.add_worksheet("s").write_row(0, 0, ["a", "b"])
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            new.writestr(name, change(text) if name == part else text)
+    return path

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.vocabulary import Format
 from lake.readers.json_records import NotReadable, decode
-from tests.lake.readers.making import reading, refused, rows_of, values, written
+from tests.lake.readers.making import reading, refused, rewritten, rows_of, values, written
 
 CORPORA = Path(__file__).parents[4] / "shared" / "corpora"
 
@@ -140,6 +140,61 @@ def test_every_csv_of_csvkit_ends_without_an_exception() -> None:
         header = next(csv.reader([path.read_text("latin-1").partition("\n")[0]]), ["a"]) or ["a"]
         rows = rows_of(reading(*dict.fromkeys(header)), path)
         assert {row["_fault"] for row in rows} <= {None, "record_readable", "refused"}, path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("dummy.xlsx", [("1", "2", "3")]),
+        ("sheets.xlsx", [("1", "2", "3")]),
+    ],
+)
+def test_csvkit_workbooks_are_read(name: str, expected: list[tuple[str | None, ...]]) -> None:
+    rows = rows_of(reading("a", "b", "c", form=Format.XLSX), _csvkit(name))
+
+    assert values(rows, "a", "b", "c") == expected
+
+
+@pytest.mark.parametrize("name", ["test.xlsx", "test_skip_lines.xlsx"])
+def test_csvkit_cells_are_the_text_that_stands_there(name: str) -> None:
+    columns = ("text", "date", "integer", "boolean", "float", "datetime")
+
+    rows = rows_of(reading(*columns, "empty_column", form=Format.XLSX), _csvkit(name))
+
+    assert values(rows, *columns) == [
+        ("Chicago Reader", "1971-01-01", "40", "true", "1", "1971-01-01 04:14:00"),
+        ("Chicago Sun-Times", "1948-01-01", "63", "true", "1.27", "1948-01-01 14:57:13"),
+        ("Chicago Tribune", "1920-01-01", "164", "false", "41800000.01", "1920-01-01"),
+        ("This row has blanks", None, None, None, None, None),
+        ("Unicode! Σ", None, None, None, None, None),
+    ]
+    assert rows[1]["_extra"] == '{"#8":"Extra data beyond headers will be trimmed"}'
+
+
+def test_csvkit_features_are_read() -> None:
+    how = reading("prop0", "geometry", form=Format.GEOJSON)
+
+    rows = rows_of(how, _csvkit("test_geojson.json"))
+
+    assert values(rows, "prop0", "geometry", "_extra") == [
+        ("value0", "POINT (102.0 0.5)", None),
+        ("value0", "LINESTRING (102.0 0.0, 103.0 1.0, 104.0 0.0, 105.0 1.0)", '{"prop1":0.0}'),
+        (
+            "value0",
+            "POLYGON ((100.0 0.0, 101.0 0.0, 101.0 1.0, 100.0 1.0, 100.0 0.0))",
+            '{"prop1":{"this":"that"}}',
+        ),
+    ]
+
+
+@pytest.mark.parametrize("name", ["quadratic", "cyclic", "dtd", "external", "xmlbomb", "xmlbomb2"])
+def test_entities_are_refused_in_a_workbook(tmp_path: Path, name: str) -> None:
+    xml = (CORPORA / "defusedxml" / "xmltestdata" / f"{name}.xml").read_text("utf-8")
+    path = rewritten(tmp_path / "x.xlsx", "xl/worksheets/sheet1.xml", lambda _: xml)
+
+    why = refused(rows_of(reading("a", "b", form=Format.XLSX), path))
+
+    assert "a part declares a document type or entities" in why["reason"]
 
 
 def test_naughty_strings_survive_in_every_encoding(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import xlsxwriter
 
 from catalog.vocabulary import Format
 from lake.readers import workbooks
-from tests.lake.readers.making import Row, reading, refused, rows_of, values, written
+from tests.lake.readers.making import Row, reading, refused, rewritten, rows_of, values, written
 
 AB = reading("a", ("b", "乙"), form=Format.XLSX)
 FORMATS = {
@@ -215,18 +214,6 @@ HEADER = (
     '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c>'
     '<c r="B1" t="inlineStr"><is><t>b</t></is></c></row>'
 )
-
-
-def rewritten(path: Path, part: str, change: Callable[[str], str]) -> Path:
-    """A one-sheet workbook in which one part is changed."""
-    plain = io.BytesIO()
-    with xlsxwriter.Workbook(plain) as book:
-        book.add_worksheet("s").write_row(0, 0, ["a", "b"])
-    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            text = old.read(name).decode()
-            new.writestr(name, change(text) if name == part else text)
-    return path
 
 
 def with_rows(path: Path, rows: str, before: str = "") -> Path:

@@ -144,7 +144,6 @@ def test_drift_can_refuse_a_missing_column(tmp_path: Path) -> None:
         pytest.param("foo,bar,baz,qux", id="another-dataset"),
         pytest.param("姓名,性别,出生日期,备注", id="no-key-column"),
         pytest.param("CZRKRKID,a,b,c", id="fewer-than-half"),
-        pytest.param("1,张三,1,19900101", id="no-header-row"),
     ],
 )
 @pytest.mark.parametrize("drift", list(Drift))
@@ -158,6 +157,13 @@ def test_a_header_that_does_not_match_refuses_the_file_whatever_the_drift(
     assert "the header does not match population.sample" in why["reason"]
     assert f"found '{header.split(',')[0]}'" in why["reason"]
     assert "'person_name or CZRKXM or 姓名'" in why["reason"]
+
+
+def test_a_first_row_of_data_is_refused_without_telling_it(tmp_path: Path) -> None:
+    why = refused(read_text(tmp_path, "7,张三,1,19900101\n8,李四,2,19910101\n"))
+
+    assert "found a row of 4 value(s) that looks like data; expected" in why["reason"]
+    assert "张三" not in json.dumps(why, ensure_ascii=False)
 
 
 def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:

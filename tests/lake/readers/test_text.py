@@ -65,7 +65,7 @@ def test_undecodable_bytes_are_named_by_offset_and_line(tmp_path: Path) -> None:
 
     why = refused(rows_of(UTF8, written(tmp_path / "x.csv", content)))
 
-    assert f"offset {content.index(0xFF)} (line 3), ff fe 0a 33, are not utf-8" in why["reason"]
+    assert f"offset {content.index(0xFF)} (line 3), ff, are not utf-8" in why["reason"]
     assert "valid" not in why["reason"]
     assert why["file"] == "x.csv"
 
