@@ -7,9 +7,10 @@ import sqlglot
 from sqlglot import exp
 
 from catalog.catalog import Catalog
-from catalog.compile.delta import compile_delta
+from catalog.compile.delta import compile_delta, create_table
 from catalog.contract import Contract
 from catalog.reading import parse_contract
+from catalog.shapes import history_shape, quarantine_shape, raw_shape
 from tests.catalog.samples import SOURCE, changed, text_of
 from tests.golden.golden import check_golden
 
@@ -42,6 +43,20 @@ def test_every_contract_of_the_site_gives_ddl_with_its_columns(catalog: Catalog)
         required = {name for name, c in definitions.items() if c.find(exp.NotNullColumnConstraint)}
         assert list(definitions)[: len(contract.columns)] == [c.name for c in contract.columns]
         assert {c.name for c in contract.columns if c.required} <= required, contract.id
+
+
+def test_every_table_beside_the_main_one_can_be_created_too(catalog: Catalog) -> None:
+    contract = catalog.get("population.household_register")
+
+    shapes = [shape(contract) for shape in (raw_shape, quarantine_shape, history_shape)]
+    texts = [create_table(shape).sql(dialect="spark") for shape in shapes]
+
+    assert [text.partition(" (")[0] for text in texts] == [
+        "CREATE TABLE raw.population__household_register",
+        "CREATE TABLE curated.population__household_register__quarantine",
+        "CREATE TABLE curated.population__household_register__history",
+    ]
+    assert "`_broken_rules` ARRAY<STRING> NOT NULL COMMENT '未通过的规则'" in texts[1]
 
 
 def test_a_quotation_mark_in_a_comment_stays_within_it() -> None:
