@@ -21,7 +21,7 @@ from jobs.city.dice import Bools, Dice, Ints
 from jobs.city.faults import Fault, applies, hard_row_rules
 from jobs.city.text import Text, join, join_present, listed, nothing, replaced
 
-CELL_FAULTS = 0.013
+CELL_FAULTS = 0.0165
 SECOND_FAULTS = 0.06
 UNREADABLE = 0.001
 DUPLICATES = 0.003
@@ -108,6 +108,8 @@ class Spoiler:
         self._book = book
         raw = {c.name for c in contract.delivered_columns if "geometry" in c.delivered_as}
         self._faults = [f for f in faults if not (f.column in raw and f.kind == "null word")]
+        # Every required column can be missing in two ways: other faults would seldom be seen.
+        self._weights = [0.4 if f.kind in ("missing", "null word") else 1.0 for f in self._faults]
         count = len(self._faults)
         self._apart = np.array(
             [[not (a.touches & b.touches) for b in self._faults] for a in self._faults]
@@ -128,8 +130,8 @@ class Spoiler:
         if self._source.mode is Mode.SNAPSHOT:
             hit &= ~mended
         where = np.flatnonzero(hit)
-        first = dice.of("first").below(rows.records[where], len(self._faults))
-        second = dice.of("second").below(rows.records[where], len(self._faults))
+        first = dice.of("first").pick(rows.records[where], self._weights)
+        second = dice.of("second").pick(rows.records[where], self._weights)
         twice = dice.of("twice").chance(rows.records[where], SECOND_FAULTS)
         value = dice.of("value").bits(rows.records[where]).astype(np.int64) & 0xFFFF
         cells: dict[str, dict[int, str | None]] = defaultdict(dict)

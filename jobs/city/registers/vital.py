@@ -170,8 +170,10 @@ def _cremation(world: World, who: Ints) -> Columns:
     people, dice = world.people, world.dice.of("cremation record")
     clerk = cremation_clerk(world)
     died = people.death_day[who]
-    head = people.head[who]
-    told = dice.of("told").chance(who, 0.9)
+    head, partner = people.head[who], people.partner[who]
+    family = np.where(head == who, partner, head)
+    told = dice.of("told").chance(who, 0.9) & (family >= 0)
+    family = np.maximum(family, 0)
     return {
         "record_number": join("HH", digits(who, 10)),
         "person_name": clerk.names(who, who),
@@ -183,8 +185,8 @@ def _cremation(world: World, who: Ints) -> Columns:
             np.minimum(died + 1 + dice.of("after").below(who, 3), world.date)
         ),
         "registered_address": _residence(world, who),
-        "applicant_name": only_where(told, people.names(head)),
-        "applicant_phone": only_where(told, phones(dice.of("phone"), head)),
+        "applicant_name": only_where(told, people.names(family)),
+        "applicant_phone": only_where(told, phones(dice.of("phone"), family)),
         "funeral_home_name": constant("赤壁市殡仪馆", len(who)),
     }
 
