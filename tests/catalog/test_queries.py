@@ -150,6 +150,12 @@ def test_an_unknown_table_is_told_once_and_not_for_each_of_its_columns() -> None
     assert told == [(1, "unknown table 'foo'")]
 
 
+def test_a_star_is_told_once_and_not_for_each_of_its_columns() -> None:
+    told = slips("WITH a AS (SELECT * FROM curated.a__person) SELECT id, foo FROM a")
+
+    assert told == [(1, "* is not allowed; name the columns")]
+
+
 def lineage(sql: str) -> dict[str, set[str]]:
     tree = sqlglot.parse_one(sql, dialect="trino")
     assert isinstance(tree, exp.Query)
