@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from jobs.city.identifiers import credit_codes, organisation_codes
-from jobs.city.places import COUNTY
 from jobs.city.text import Vocabulary, from_characters, vocabulary
+from jobs.city.towns import COUNTY
 
 BUREAUS = (
     "赤壁市市场监督管理局",

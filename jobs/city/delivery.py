@@ -18,19 +18,18 @@ from jobs.city.dice import Bools, Ints
 from jobs.city.dress import change_header, change_words, dressed, headers_of
 from jobs.city.files import (
     Archive,
-    CellKind,
     CsvWriter,
     GeoJsonWriter,
     JsonLinesWriter,
     TableWriter,
     WrittenFile,
-    XlsxWriter,
     written,
 )
 from jobs.city.registers.register import DELETE, Batch, Register, Subject
 from jobs.city.spoiling import BASE, COPY, Rows, Spoiler, as_rows
 from jobs.city.text import Text, only_where, take, vocabulary
 from jobs.city.truth import ACCEPTED, DUPLICATE, QUARANTINED, Truth
+from jobs.city.workbooks import CellKind, XlsxWriter
 from jobs.city.world import World
 
 CHUNK = 60_000

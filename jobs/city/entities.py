@@ -10,7 +10,7 @@ import numpy as np
 from jobs.city import identifiers
 from jobs.city.dice import Bools, Dice, Ints, Numbers
 from jobs.city.people import People
-from jobs.city.places import COUNTY, TOWN_NAMES, TOWN_WEIGHTS, Places
+from jobs.city.places import Places
 from jobs.city.text import (
     Text,
     compact_date,
@@ -22,6 +22,7 @@ from jobs.city.text import (
     vocabulary,
     where,
 )
+from jobs.city.towns import COUNTY, TOWN_NAMES, TOWN_WEIGHTS
 from jobs.city.trades import (
     COMPANY,
     FARM,

@@ -7,55 +7,35 @@ or arrive on later days stand at the end with the day on which they appear.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
 from jobs.city import identifiers, names
 from jobs.city.dice import Bools, Dice, Floats, Ints, Numbers
-from jobs.city.places import COUNTY, TOWN_WEIGHTS, Places
+from jobs.city.households import (
+    CHILD,
+    FLOATING_FAMILIES,
+    HEAD,
+    LATE_SPOUSE,
+    LOCAL_FAMILIES,
+    SPOUSE,
+    ages_of,
+    joined,
+    laid_out,
+    marital_status,
+    sexes_of,
+    surnames_of,
+)
+from jobs.city.places import Places
 from jobs.city.text import Text, from_characters, iso_date
+from jobs.city.towns import COUNTY, TOWN_WEIGHTS
 
 RESIDENTS_AT_SCALE_1 = 490_000
 FLOATING_SHARE = 0.1
 NEVER = np.iinfo(np.int16).max
-
-HEAD, SPOUSE, CHILD, FATHER, MOTHER, GRANDCHILD, LATE_SPOUSE = range(7)
-
-
-class Kind(NamedTuple):
-    """A kind of family: how common, its roles, the youngest and the oldest head."""
-
-    weight: float
-    roles: tuple[int, ...]
-    low: int
-    high: int
-
-
-_LOCAL = (
-    Kind(7, (HEAD, LATE_SPOUSE), 62, 92),
-    Kind(5, (HEAD,), 60, 88),
-    Kind(8, (HEAD,), 24, 58),
-    Kind(17, (HEAD, SPOUSE), 58, 86),
-    Kind(6, (HEAD, SPOUSE), 24, 58),
-    Kind(23, (HEAD, SPOUSE, CHILD), 26, 60),
-    Kind(14, (HEAD, SPOUSE, CHILD, CHILD), 28, 56),
-    Kind(2.5, (HEAD, SPOUSE, CHILD, CHILD, CHILD), 32, 50),
-    Kind(4, (HEAD, SPOUSE, CHILD, FATHER, MOTHER), 26, 52),
-    Kind(4, (HEAD, SPOUSE, CHILD, MOTHER), 28, 54),
-    Kind(5, (HEAD, SPOUSE, CHILD, CHILD, FATHER, MOTHER), 29, 48),
-    Kind(3, (HEAD, SPOUSE, CHILD, CHILD, MOTHER), 30, 50),
-    Kind(3.5, (HEAD, CHILD), 28, 56),
-    Kind(2.5, (HEAD, SPOUSE, GRANDCHILD), 52, 72),
-)
-_FLOATING = (
-    Kind(62, (HEAD,), 18, 60),
-    Kind(18, (HEAD, SPOUSE), 22, 55),
-    Kind(20, (HEAD, SPOUSE, CHILD), 25, 48),
-)
 
 _FAR = {
     430602: "湖南省岳阳市岳阳楼区",
@@ -158,93 +138,6 @@ class People:
         return np.asarray((day - self.birth_day[who]) // 365.2425).astype(np.int64)
 
 
-class _Layout(NamedTuple):
-    """Members of families: family, role, order among the children, and age of the head."""
-
-    family: Ints
-    role: Ints
-    order: Ints
-    head_age: Floats
-    kind: Ints
-
-
-def _laid_out(dice: Dice, kinds: tuple[Kind, ...], people: int) -> _Layout:
-    """Families of these kinds until there are about `people` members who are alive."""
-    sizes = np.array([len([r for r in k.roles if r != LATE_SPOUSE]) for k in kinds])
-    mean = float(np.average(sizes, weights=[k.weight for k in kinds]))
-    drawn = np.arange(int(people / mean * 1.1) + 20)
-    kind = dice.of("kind").pick(drawn, [k.weight for k in kinds])
-    enough = int(np.searchsorted(np.cumsum(sizes[kind]), people)) + 1
-    kind = kind[:enough]
-    low = np.array([k.low for k in kinds])[kind]
-    high = np.array([k.high for k in kinds])[kind]
-    head_age = low + dice.of("age").uniform(np.arange(enough)) ** 1.15 * (high - low)
-    lengths = np.array([len(k.roles) for k in kinds])[kind]
-    family = np.repeat(np.arange(enough), lengths)
-    position = np.arange(len(family)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    widest = max(len(k.roles) for k in kinds)
-    table = np.full((len(kinds), widest), -1)
-    orders = np.zeros((len(kinds), widest), dtype=np.int64)
-    for place, k in enumerate(kinds):
-        table[place, : len(k.roles)] = k.roles
-        orders[place, : len(k.roles)] = [k.roles[:n].count(CHILD) for n in range(len(k.roles))]
-    role = table[kind[family], position]
-    return _Layout(family, role, orders[kind[family], position], head_age[family], kind[family])
-
-
-def _ages(dice: Dice, layout: _Layout) -> Floats:
-    """An age for each member that fits those of the others."""
-    family, role, order, head = layout.family, layout.role, layout.order, layout.head_age
-    spouse = np.maximum(
-        head - dice.of("spouse").bell(family, -3.0, 5.0), 20.5 + dice.of("young").uniform(family)
-    )
-    mother = np.minimum(head, spouse)
-    children = np.bincount(family, weights=role == CHILD).astype(np.int64)[family]
-    # The first child comes when the mother is 21–34 and leaves home in the end.
-    eldest_high = np.maximum(mother - 20.5, 0.1)
-    eldest_low = np.maximum(mother - 34.0, np.minimum((children - 1) * 2.5, eldest_high * 0.6))
-    eldest = eldest_low + dice.of("eldest").uniform(family) * (eldest_high - eldest_low)
-    eldest = np.minimum(eldest, 31.0 + dice.of("left").uniform(family) * 4)
-    shrink = np.array([1.0, 0.62, 0.28])[np.minimum(order, 2)]
-    child = eldest * (
-        shrink + 0.16 * (dice.of("younger").uniform(family * 4 + order) - 0.5) * (order > 0)
-    )
-    mother_in_law = head + dice.of("mother").bell(family, 20.5, 33.0)
-    father_in_law = mother_in_law + dice.of("father").bell(family, -2.0, 6.0)
-    grandchild = dice.of("grandchild").bell(family, 0.5, 16.0)
-    ages = np.select(
-        [
-            role == HEAD,
-            role == SPOUSE,
-            role == CHILD,
-            role == FATHER,
-            role == MOTHER,
-            role == GRANDCHILD,
-        ],
-        [head, spouse, child, father_in_law, mother_in_law, grandchild],
-        default=head + dice.of("late").bell(family, -3.0, 6.0),
-    )
-    return np.asarray(np.clip(ages, 0.02, 101.0))
-
-
-def _sexes(dice: Dice, layout: _Layout) -> Bools:
-    family, role = layout.family, layout.role
-    head_male = dice.of("head").chance(family, np.where(layout.head_age > 60, 0.72, 0.86))
-    own = dice.of("own").chance(family * 8 + layout.order + role, 0.53)
-    return np.asarray(
-        np.select(
-            [
-                role == HEAD,
-                (role == SPOUSE) | (role == LATE_SPOUSE),
-                role == FATHER,
-                role == MOTHER,
-            ],
-            [head_male, ~head_male, True, False],
-            default=own,
-        )
-    )
-
-
 def _counties(
     dice: Dice, people: Ints, birth_year: Ints, is_local: Bools, may_marry_in: Bools
 ) -> Ints:
@@ -256,50 +149,6 @@ def _counties(
     married_in = may_marry_in & dice.of("married in").chance(people, 0.22)
     local = np.where(married_in, np.where(dice.of("far off").chance(people, 0.2), far, theirs), own)
     return np.where(is_local, local, np.where(dice.of("near").chance(people, 0.3), theirs, far))
-
-
-def _surnames(dice: Dice, layout: _Layout, is_male: Bools) -> Ints:
-    """Children bear the father's name, and so does the head's father."""
-    family, role = layout.family, layout.role
-    of_family = names.surnames(dice.of("family"), family)
-    own = names.surnames(dice.of("own"), family * 8 + role)
-    head_male = np.zeros(int(family.max()) + 1, dtype=bool)
-    head_male[family[role == HEAD]] = is_male[role == HEAD]
-    # Where the head is a woman with a husband, it is his name that the children bear.
-    paternal = np.where(head_male[family], HEAD, SPOUSE)
-    bears = (role == paternal) | (role == CHILD) | (role == GRANDCHILD)
-    bears |= (role == FATHER) & head_male[family]
-    bears |= (role == HEAD) & ~np.isin(family, family[role == SPOUSE])
-    return np.where(bears, of_family, own)
-
-
-def _marital(dice: Dice, layout: _Layout, ages: Floats) -> Ints:
-    """GB/T 2261.2: 10 unmarried, 20 married, 30 widowed, 40 divorced."""
-    family, role = layout.family, layout.role
-    has_spouse = np.isin(family, family[role == SPOUSE])
-    has_late = np.isin(family, family[role == LATE_SPOUSE])
-    has_father = np.isin(family, family[role == FATHER])
-    alone = np.where(
-        layout.head_age < 34, 10, np.where(dice.of("alone").chance(family, 0.55), 40, 10)
-    )
-    alone = np.where(
-        layout.head_age > 60, np.where(dice.of("old").chance(family, 0.6), 30, 40), alone
-    )
-    with_child = np.isin(family, family[role == CHILD])
-    alone = np.where(with_child, np.where(dice.of("single").chance(family, 0.8), 40, 30), alone)
-    head = np.where(has_spouse, 20, np.where(has_late, 30, alone))
-    mother = np.where(has_father, 20, 30)
-    return np.asarray(
-        np.select(
-            [
-                role == HEAD,
-                (role == SPOUSE) | (role == LATE_SPOUSE) | (role == FATHER),
-                role == MOTHER,
-            ],
-            [head, 20, mother],
-            default=10,
-        )
-    )
 
 
 def _educations(dice: Dice, people: Ints, ages: Floats) -> Ints:
@@ -336,17 +185,6 @@ def _strangers(dice: Dice, people: People) -> None:
             facts[mine] = facts[donor]
 
 
-def _joined(parts: Iterator[_Layout]) -> _Layout:
-    listed = list(parts)
-    offset = 0
-    families = []
-    for part in listed:
-        families.append(part.family + offset)
-        offset += int(part.family.max()) + 1 if len(part.family) else 0
-    rest = [np.concatenate(columns) for columns in list(zip(*listed, strict=True))[1:]]
-    return _Layout(np.concatenate(families), *rest)
-
-
 def make_people(dice: Dice, places: Places, scale: float, start: int, days: int) -> People:
     """
     The people of a city of `scale`, with those who are born or arrive in `days` days.
@@ -355,14 +193,14 @@ def make_people(dice: Dice, places: Places, scale: float, start: int, days: int)
     """
     residents = max(300, round(RESIDENTS_AT_SCALE_1 * scale))
     floating = round(residents * FLOATING_SHARE)
-    local = _laid_out(dice.of("local"), _LOCAL, residents - floating)
-    others = _laid_out(dice.of("floating"), _FLOATING, floating)
-    layout = _joined(iter((local, others)))
+    local = laid_out(dice.of("local"), LOCAL_FAMILIES, residents - floating)
+    others = laid_out(dice.of("floating"), FLOATING_FAMILIES, floating)
+    layout = joined((local, others))
     is_floating = np.arange(len(layout.family)) >= len(local.family)
     count = len(layout.family)
     everyone = np.arange(count)
-    ages = _ages(dice.of("ages"), layout)
-    is_male = _sexes(dice.of("sexes"), layout)
+    ages = ages_of(dice.of("ages"), layout)
+    is_male = sexes_of(dice.of("sexes"), layout)
     birth_day = start - np.maximum(np.round(ages * 365.2425), 3).astype(np.int64)
     death_day = np.full(count, -1, dtype=np.int64)
     late = layout.role == LATE_SPOUSE
@@ -379,7 +217,7 @@ def make_people(dice: Dice, places: Places, scale: float, start: int, days: int)
         local_count=len(local.family),
         birth_day=birth_day,
         is_male=is_male,
-        surname=_surnames(dice.of("surnames"), layout, is_male),
+        surname=surnames_of(dice.of("surnames"), layout, is_male),
         given=np.zeros(count, dtype=np.int64),
         former_given=np.full(count, -1, dtype=np.int64),
         ethnicity=np.ones(count, dtype=np.int8),
@@ -394,7 +232,7 @@ def make_people(dice: Dice, places: Places, scale: float, start: int, days: int)
         moved_out=np.where(
             left & ~unreported, start - 30 - dice.of("since").below(everyone, 1500), -1
         ),
-        marital=_marital(dice.of("marital"), layout, ages).astype(np.int8),
+        marital=marital_status(dice.of("marital"), layout, ages).astype(np.int8),
         education=_educations(dice.of("education"), everyone, ages).astype(np.int8),
         address=address_of_family[layout.family],
         head=heads[layout.family],

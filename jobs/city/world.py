@@ -15,8 +15,10 @@ import numpy as np
 
 from jobs.city.dice import Bools, Dice, Ints, Numbers
 from jobs.city.entities import ACTIVE, CANCELLED, Entities, make_entities
-from jobs.city.people import HEAD, NEVER, People, make_people
-from jobs.city.places import ADDRESSES_AT_SCALE_1, TOWN_WEIGHTS, Places
+from jobs.city.households import HEAD
+from jobs.city.people import NEVER, People, make_people
+from jobs.city.places import ADDRESSES_AT_SCALE_1, Places
+from jobs.city.towns import TOWN_WEIGHTS
 
 UPDATED_PER_DAY = 0.007
 NEW_PER_DAY = 0.002

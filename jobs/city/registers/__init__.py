@@ -18,8 +18,8 @@ from jobs.city.registers.places import (
     ADDRESS_REGISTER,
     BUILDING_REGISTER,
     GRID_REGISTER,
-    REAL_ESTATE_REGISTER,
 )
+from jobs.city.registers.property import REAL_ESTATE_REGISTER
 from jobs.city.registers.ratings import DISHONEST_DEBTOR, TAX_RATING
 from jobs.city.registers.register import Register
 from jobs.city.registers.supervision import ABNORMAL_OPERATION, CHANGE_RECORD, FOOD_LICENCE

@@ -9,8 +9,8 @@ import numpy as np
 
 from jobs.city.clerks import Clerk
 from jobs.city.dice import Ints
+from jobs.city.households import CHILD, FATHER, HEAD, MOTHER, SPOUSE
 from jobs.city.identifiers import bank_accounts, phones
-from jobs.city.people import CHILD, FATHER, HEAD, MOTHER, SPOUSE
 from jobs.city.registers.people import itself
 from jobs.city.registers.register import Batch, Columns, Register, Stream, Style, Subject
 from jobs.city.text import (

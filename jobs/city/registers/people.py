@@ -8,10 +8,10 @@ import numpy as np
 
 from jobs.city.clerks import HOUSEHOLD, Clerk
 from jobs.city.dice import Dice, Ints, Numbers
+from jobs.city.households import CHILD, FATHER, GRANDCHILD, HEAD, MOTHER, SPOUSE
 from jobs.city.identifiers import phones
 from jobs.city.names import full_names
-from jobs.city.people import CHILD, COUNTY_NAMES, FATHER, GRANDCHILD, HEAD, MOTHER, SPOUSE
-from jobs.city.places import TOWN_NAMES
+from jobs.city.people import COUNTY_NAMES
 from jobs.city.registers.register import (
     Batch,
     Columns,
@@ -35,6 +35,7 @@ from jobs.city.text import (
     vocabulary,
     where,
 )
+from jobs.city.towns import TOWN_NAMES
 from jobs.city.world import World
 
 ETHNICITIES = vocabulary([f"{n:02d}" for n in range(57)])

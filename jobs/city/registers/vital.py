@@ -8,8 +8,8 @@ import numpy as np
 
 from jobs.city.clerks import Clerk
 from jobs.city.dice import Ints, Numbers
+from jobs.city.households import CHILD
 from jobs.city.identifiers import phones
-from jobs.city.people import CHILD
 from jobs.city.registers.people import ethnicities, itself, sexes
 from jobs.city.registers.register import Batch, Columns, Register, Stream, Style, Subject
 from jobs.city.text import (

@@ -90,7 +90,11 @@ def _insurance(world: World, who: Ints) -> Columns:
     )
     base = 388_000 + dice.of("base").below(who, 1_200_000)
     yearly = 20_000 + 10_000 * dice.of("level").below(who, 20)
-    address = people.address[who]
+    # Who moved has seldom told the insurance.
+    elsewhere = dice.of("elsewhere").chance(who, 0.12)
+    address = np.where(
+        elsewhere, (people.address[who] * 7 + 3) % places.base_count, people.address[who]
+    )
     month = (np.datetime64(world.date, "D").astype("datetime64[M]") - 1).astype("datetime64[D]")
     lag = dice.of("lag").below(who, 3) * 30
     return {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sqlglot
@@ -117,7 +117,7 @@ def _text(column: Column, text: str) -> Any:
     return text
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parsed(holds: str) -> exp.Expression:
     tree = sqlglot.parse_one(holds, dialect="trino")
     assert isinstance(tree, exp.Expression)
@@ -184,7 +184,7 @@ def evaluate(node: exp.Expression, row: Mapping[str, Any], day: date) -> Any:
         case exp.TsOrDsToDate():
             return of(node.this)
         case _:
-            return FUNCTIONS[type(node)](of(node.left), of(node.right))
+            return FUNCTIONS[type(node)](of(node.this), of(node.args["expression"]))
 
 
 class Judge:
@@ -268,9 +268,9 @@ class Judge:
                 continue
             tree = _parsed(rule.holds)
             operands = {c.name for c in tree.find_all(exp.Column)}
-            if all(values.get(name) is not None for name in operands):
-                if not evaluate(tree, values, day):
-                    yield rule.name
+            judged = all(values.get(name) is not None for name in operands)
+            if judged and not evaluate(tree, values, day):
+                yield rule.name
 
 
 def outcomes(
