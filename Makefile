@@ -32,7 +32,7 @@ check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/redcliff contracts check
 
 golden: $(STAMPS)/dev ## rewrite tests/golden from the contracts; read the diff

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from jobs.progress import Progress
     from lake.settings import Settings
 
+BLOCKED = "blocks the load"
+"""What the reason of a delivery says that a rule with `block: load` holds."""
+
 NEXT_STEPS = (
     "status",
     'sql "SELECT division_name, registered_person_count, household_count '
@@ -231,7 +234,8 @@ def run(
         f"{report.engine}, {report.seconds:.1f} s",
     )
     refused = any(one.status is DeliveryStatus.REFUSED for one in report.deliveries)
-    return FAILED if strict and refused else 0
+    blocked = any(BLOCKED in (one.reason or "") for one in report.deliveries)
+    return FAILED if blocked or (strict and refused) else 0
 
 
 @app.command()
