@@ -33,6 +33,10 @@ HOLD_AT_LEAST = 100
 """Fewer vanished keys than this never hold a snapshot."""
 
 
+SMALL_BYTES = 8 * 1024 * 1024
+"""A delivery up to this size is worth no preparation of the engine."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What became of a delivery in this run; `counts` is None for a refused one."""
@@ -54,7 +58,7 @@ def load(context: Context, delivery: Delivery) -> Loaded:
     contract = context.catalog.get(delivery.dataset)
     with (
         context.leases.hold(folder_name(contract.id)) as lease,
-        context.engine.workspace(delivery.business_date) as workspace,
+        context.engine.workspace(delivery.business_date, small=_is_small(delivery)) as workspace,
     ):
         relations = Relations(context, contract, delivery, workspace)
         try:
@@ -63,6 +67,10 @@ def load(context: Context, delivery: Delivery) -> Loaded:
             context.ledger.refuse(delivery.delivery_id, str(refusal))
             status, reason, counts = DeliveryStatus.REFUSED, str(refusal), None
     return Loaded(delivery, status, reason, counts, time.monotonic() - started)
+
+
+def _is_small(delivery: Delivery) -> bool:
+    return sum(f.bytes for f in delivery.files) <= SMALL_BYTES
 
 
 def _load(

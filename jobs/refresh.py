@@ -29,6 +29,10 @@ from pipelines.keys import BY_IDENTIFIER, entity_id, unassigned
 from pipelines.refresh import difference, hashed, operations, soundness
 
 
+SMALL_ROWS = 100_000
+"""Inputs of up to so many rows are worth no preparation of the engine."""
+
+
 @dataclass(frozen=True)
 class Refreshed:
     """What a refresh did to a thematic table; all zero when its inputs had not changed."""
@@ -51,11 +55,12 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     fingerprint = _fingerprint(context, contract, inputs)
     if context.ledger.refreshed(contract.id) == fingerprint:
         return Refreshed(contract.id, 0, 0, time.monotonic() - started)
+    rows = sum(context.tables.rows(table) for table in inputs)
     shape = shapes.thematic_shape(contract)
     transaction = Transaction(f"redcliff/refresh/{contract.id}/{fingerprint}")
     with (
         context.leases.hold(shape.table) as lease,
-        context.engine.workspace(run_date) as workspace,
+        context.engine.workspace(run_date, small=rows <= SMALL_ROWS) as workspace,
     ):
         for table, version in inputs.items():
             workspace.add_table(relation(table), context.tables.path(table), version)

@@ -93,8 +93,15 @@ class Engine(Protocol):
     parallel: int
     """How many workspaces may profitably work at once."""
 
-    def workspace(self, day: date | None = None) -> AbstractContextManager[Workspace]:
-        """A new workspace; `day` is what `business_date()` and `run_date()` stand for in it."""
+    def workspace(
+        self, day: date | None = None, *, small: bool = False
+    ) -> AbstractContextManager[Workspace]:
+        """
+        A new workspace; `day` is what `business_date()` and `run_date()` stand for in it.
+
+        `small` says that no relation will hold more than some ten thousand rows. It may change
+        how fast the engine gets there, and nothing else.
+        """
 
     def close(self) -> None:
         """Free the engine; its workspaces are gone."""

@@ -102,6 +102,7 @@ class Tables:
                 mode="ignore",
                 description=shape.description,
                 configuration=dict(shape.properties),
+                raise_if_key_not_exists=False,  # our own properties are not Delta's
             )
         protocol = opened.protocol()
         wanted = {"invariants": TableFeatures.Invariants}

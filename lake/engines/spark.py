@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from deltalake import DeltaTable
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
 from lake.engine import LandedFile, Merge, Transaction
+from lake.engines import delta_rs
 from lake.engines.rendering import render
 
 if TYPE_CHECKING:
@@ -50,6 +52,16 @@ SETTINGS = {
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
+SMALL_TABLE_ROWS = 200_000
+"""A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
+
+SMALL = {
+    # To compile a query costs more than to interpret it for some thousand rows.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
+
 
 def start_session(
     *, master: str, memory: str, jars: Sequence[Path], java_home: Path, scratch: Path
@@ -72,7 +84,11 @@ def start_session(
     builder = builder.master(master).appName("redcliff")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
-    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()}"
+    # The optimising compiler takes longer than most runs last, and a core from the work.
+    options = (
+        f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} "
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    )
     builder = (
         builder.config("spark.jars", ",".join(str(jar) for jar in jars))
         .config("spark.driver.memory", memory)
@@ -106,12 +122,14 @@ class SparkWorkspace:
         frame = self._session.createDataFrame(listed)
         if len(files) > 1:
             frame = frame.repartition(len(files))
-        frame.mapInArrow(_Records(reading), _spark_schema(reading.schema)).createOrReplaceTempView(
-            name
-        )
+        records = frame.mapInArrow(_Records(reading), _spark_schema(reading.schema))
+        records.createOrReplaceTempView(name)
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """A local relation; meant for what fits the driver."""
+        if rows.num_rows == 0:
+            # pyspark 4.2 cannot take columns without a chunk.
+            rows = pa.table([pa.array([], f.type) for f in rows.schema], schema=rows.schema)
         self._session.createDataFrame(rows).createOrReplaceTempView(name)
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
@@ -175,6 +193,44 @@ class SparkWorkspace:
             frame.unpersist()
 
 
+class SmallSparkWorkspace(SparkWorkspace):
+    """
+    For a few thousand rows: Spark computes, this process reads files and commits.
+
+    A Spark commit costs one to three seconds whatever its size, a Delta snapshot in Spark another;
+    delta-rs does either in milliseconds. A table that has grown large is left to Spark all the same.
+    """
+
+    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
+        """The same reader, in this process."""
+        from lake.readers import read
+
+        batches = [b for f in files for b in read(reading, f.path, f.name)]
+        self.add_rows(name, pa.Table.from_batches(batches, reading.schema))
+
+    def add_table(self, name: str, path: str, version: int | None = None) -> None:
+        """The rows of a small table, read by delta-rs."""
+        if _is_large(path, version):
+            super().add_table(name, path, version)
+        else:
+            self.add_rows(name, delta_rs.read(path, version))
+
+    def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
+        """One Delta commit by delta-rs."""
+        delta_rs.append(path, self.rows(query), transaction)
+
+    def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
+        """One Delta commit, by delta-rs when the table is small."""
+        if _is_large(path):
+            super().merge(path, query, merge, transaction)
+        else:
+            delta_rs.merge(path, self.rows(query), merge, transaction)
+
+
+def _is_large(path: str, version: int | None = None) -> bool:
+    return DeltaTable(path, version=version).count() > SMALL_TABLE_ROWS
+
+
 class _Records:
     """Runs the reader on an executor; pickled there by reference to `lake.readers`."""
 
@@ -204,9 +260,15 @@ class SparkEngine:
         self._session = session
 
     @contextmanager
-    def workspace(self, day: date | None = None) -> Iterator[SparkWorkspace]:
+    def workspace(
+        self, day: date | None = None, *, small: bool = False
+    ) -> Iterator[SparkWorkspace]:
         """A child session: its own views and settings, the same cache and executors."""
-        workspace = SparkWorkspace(self._session.newSession(), day)
+        session = self._session.newSession()
+        for key, value in (SMALL if small else {}).items():
+            session.conf.set(key, value)
+        kind = SmallSparkWorkspace if small else SparkWorkspace
+        workspace = kind(session, day)
         try:
             yield workspace
         finally:

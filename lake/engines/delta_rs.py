@@ -1,0 +1,63 @@
+"""
+Delta commits and reads through delta-rs: milliseconds for small tables, without any engine.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import Transaction as DeltaTransaction
+
+from lake.engine import Merge, Transaction
+
+
+def read(path: str, version: int | None = None) -> pa.Table:
+    """All rows of the table at a version (default: the newest)."""
+    return DeltaTable(path, version=version).to_pyarrow_table()
+
+
+def append(path: str, rows: pa.Table, transaction: Transaction) -> None:
+    """Append `rows` in one commit; the caller has asked whether the transaction stands."""
+    table = DeltaTable(path)
+    write_deltalake(
+        table, _fitted(rows, table), mode="append", commit_properties=_properties(transaction)
+    )
+
+
+def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
+    """Merge `rows`, each with an `_op`, in one commit."""
+    table = DeltaTable(path)
+    fitted = _fitted(rows.drop_columns(["_op"]), table).append_column("_op", rows["_op"])
+    names = [name for name in fitted.column_names if name != "_op"]
+    updated = merge.updates if merge.updates is not None else tuple(names)
+    on = [f"t.{name} = s.{name}" for name in merge.on]
+    if merge.target is not None:
+        on.append(f"({merge.target})")
+    (
+        table.merge(
+            fitted,
+            predicate=" AND ".join(on),
+            source_alias="s",
+            target_alias="t",
+            commit_properties=_properties(transaction),
+        )
+        .when_matched_delete(predicate="s._op = 'delete'")
+        .when_matched_update({name: f"s.{name}" for name in updated})
+        .when_not_matched_insert(
+            {name: f"s.{name}" for name in names}, predicate="s._op = 'upsert'"
+        )
+        .execute()
+    )
+
+
+def _properties(transaction: Transaction) -> CommitProperties:
+    return CommitProperties(
+        app_transactions=[DeltaTransaction(transaction.app, transaction.version)]
+    )
+
+
+def _fitted(rows: pa.Table, table: DeltaTable) -> pa.Table:
+    """`rows` with the table's columns, in its order and types; nullable where rows are deletes."""
+    schema = pa.schema(table.schema())
+    fields = [pa.field(f.name, f.type) for f in schema if f.name in rows.column_names]
+    return rows.select([f.name for f in fields]).cast(pa.schema(fields))
