@@ -52,7 +52,7 @@ class TypeName(StrEnum):
 
 @dataclass(frozen=True)
 class DataType:
-    """A `physicalType`; `length` for varchar(n) and char(n), `precision` and `scale` for decimal."""
+    """A `physicalType`; `length` for varchar and char, `precision` and `scale` for decimal."""
 
     name: TypeName
     length: int | None = None
@@ -152,7 +152,9 @@ class Column:
     @property
     def comment(self) -> str:
         """What an analyst reads beside the column: 业务名称, then the description."""
-        return f"{self.business_name}:{self.description}" if self.description else self.business_name
+        return (
+            f"{self.business_name}:{self.description}" if self.description else self.business_name
+        )
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Golden:
-    """A golden dataset: one row per real person or entity, each field from its most trusted source."""
+    """A golden dataset: a row per person or entity, each field from its most trusted source."""
 
     key_register: str
     identity: tuple[str, ...]

@@ -12,15 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import cast
 
 import sqlglot
 from sqlglot import exp
 
 from catalog.contract import DataType, TypeName
 
-Part = exp.Expression | str | int | bool | date | Decimal | None
-Rewrite = Callable[..., exp.Expression]
+Part = exp.Expr | str | int | bool | date | Decimal | None
+Rewrite = Callable[..., exp.Expr]
 
 WHITE_SPACE = " \t\r\n\u3000\u00a0\ufeff"
 """What is trimmed from both ends of a delivered value; U+3000 is the ideographic space."""
@@ -30,13 +29,13 @@ HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))
 
 
 @lru_cache(maxsize=2048)
-def _parsed(template: str) -> exp.Expression:
-    return cast(exp.Expression, sqlglot.parse_one(template, dialect="trino"))
+def _parsed(template: str) -> exp.Expr:
+    return sqlglot.parse_one(template, dialect="trino")
 
 
-def literal(value: Part) -> exp.Expression:
+def literal(value: Part) -> exp.Expr:
     """The SQL literal of a Python value; an expression is taken as it is."""
-    if isinstance(value, exp.Expression):
+    if isinstance(value, exp.Expr):
         return value
     if value is None:
         return exp.null()
@@ -45,11 +44,11 @@ def literal(value: Part) -> exp.Expression:
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), exp.DataType.Type.DATE)
     if isinstance(value, int | Decimal):
-        return cast(exp.Expression, exp.convert(value))
+        return exp.convert(value)
     return exp.Literal.string(value)
 
 
-def sql(template: str, **parts: Part) -> exp.Expression:
+def sql(template: str, **parts: Part) -> exp.Expr:
     """
     Parse a template in Trino's dialect and put `parts` in the places of `:name`.
 
@@ -81,7 +80,7 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), table=table)
 
 
-def call(name: str, *arguments: Part) -> exp.Expression:
+def call(name: str, *arguments: Part) -> exp.Expr:
     """A call of one of redcliff's own functions, to be unfolded or rendered."""
     return exp.Anonymous(this=name, expressions=[literal(a).copy() for a in arguments])
 
@@ -103,17 +102,17 @@ def type_of(data_type: DataType) -> exp.DataType:
             return exp.DataType.build(other.value.upper(), "trino")
 
 
-def cast_to(value: exp.Expression, data_type: DataType) -> exp.Expression:
+def cast_to(value: exp.Expr, data_type: DataType) -> exp.Expr:
     """`CAST(value AS type)`."""
     return exp.Cast(this=value.copy(), to=type_of(data_type))
 
 
-def all_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The conjunction; TRUE of none."""
     return exp.and_(*[c.copy() for c in conditions]) or exp.true()
 
 
-def any_of(conditions: Iterable[exp.Expression]) -> exp.Expression:
+def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The disjunction; FALSE of none."""
     listed = [c.copy() for c in conditions]
     return exp.or_(*listed) if listed else exp.false()
@@ -125,9 +124,9 @@ CITIZEN_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
-def _weighted_sum(x: exp.Expression, alphabet: str, weights: Sequence[int]) -> exp.Expression:
+def _weighted_sum(x: exp.Expr, alphabet: str, weights: Sequence[int]) -> exp.Expr:
     """Σ weight × place of the character in the alphabet; strpos never fails, unlike a cast."""
-    terms: exp.Expression | None = None
+    terms: exp.Expr | None = None
     for place, weight in enumerate(weights, start=1):
         term = sql(
             "(strpos(:alphabet, substr(:x, :place, 1)) - 1) * :weight",
@@ -141,12 +140,12 @@ def _weighted_sum(x: exp.Expression, alphabet: str, weights: Sequence[int]) -> e
     return exp.paren(terms)
 
 
-def _check_character(x: exp.Expression) -> exp.Expression:
+def _check_character(x: exp.Expr) -> exp.Expr:
     total = _weighted_sum(x, "0123456789", CITIZEN_ID_WEIGHTS)
     return sql("substr('10X98765432', mod(:total, 11) + 1, 1)", total=total)
 
 
-def _to_18_digits(x: exp.Expression) -> exp.Expression:
+def _to_18_digits(x: exp.Expr) -> exp.Expr:
     """15 digits were issued until 1999: the century is 19, the check character is added."""
     body = sql("concat(substr(:x, 1, 6), '19', substr(:x, 7, 9))", x=x)
     return sql(
@@ -157,7 +156,7 @@ def _to_18_digits(x: exp.Expression) -> exp.Expression:
     )
 
 
-def _is_citizen_id(x: exp.Expression, on: exp.Expression) -> exp.Expression:
+def _is_citizen_id(x: exp.Expr, on: exp.Expr) -> exp.Expr:
     """GB 11643: 17 digits and a check character, a real birth date not after the business date."""
     return sql(
         r"""CASE WHEN :x IS NULL THEN NULL
@@ -172,7 +171,7 @@ def _is_citizen_id(x: exp.Expression, on: exp.Expression) -> exp.Expression:
     )
 
 
-def _is_uscc(x: exp.Expression) -> exp.Expression:
+def _is_uscc(x: exp.Expr) -> exp.Expr:
     """GB 32100: 18 characters of 31, the last one the check character (weights 3^i mod 31)."""
     total = _weighted_sum(x, USCC_ALPHABET, [pow(3, i, 31) for i in range(17)])
     check = sql(
@@ -190,30 +189,30 @@ def _is_uscc(x: exp.Expression) -> exp.Expression:
     )
 
 
-def _let(name: str, value: exp.Expression, body: Rewrite) -> exp.Expression:
+def _let(name: str, value: exp.Expr, body: Rewrite) -> exp.Expr:
     """Compute `value` once and use it as `name` in `body`: a checksum needs its text 17 times."""
     bound = exp.Lambda(this=body(exp.column(name)), expressions=[exp.to_identifier(name)])
     listed = exp.Array(expressions=[value.copy()])
     return call("first_of", exp.Transform(this=listed, expression=bound))
 
 
-def _standard_citizen_id(x: exp.Expression) -> exp.Expression:
+def _standard_citizen_id(x: exp.Expr) -> exp.Expr:
     text = sql("upper(:x)", x=call("half_width", x))
     return _let("digits_", text, _to_18_digits)
 
 
-def _standard_uscc(x: exp.Expression) -> exp.Expression:
+def _standard_uscc(x: exp.Expr) -> exp.Expr:
     return sql("upper(:x)", x=call("half_width", x))
 
 
-def _half_width(x: exp.Expression) -> exp.Expression:
+def _half_width(x: exp.Expr) -> exp.Expr:
     return sql("translate(:x, :full, :half)", x=x, full=FULL_WIDTH, half=HALF_WIDTH)
 
 
 def macros(business_date: date | None) -> Mapping[str, Rewrite]:
     """Functions that rules and models may call, as plain SQL; dates are given."""
 
-    def day() -> exp.Expression:
+    def day() -> exp.Expr:
         if business_date is None:
             raise ValueError("business_date() has no meaning here")
         return literal(business_date)
@@ -237,10 +236,10 @@ def macros(business_date: date | None) -> Mapping[str, Rewrite]:
     }
 
 
-def replace_calls(tree: exp.Expression, rewrites: Mapping[str, Rewrite]) -> exp.Expression:
+def replace_calls(tree: exp.Expr, rewrites: Mapping[str, Rewrite]) -> exp.Expr:
     """Replace calls, innermost first, until none is left that `rewrites` knows."""
 
-    def once(node: exp.Expression) -> exp.Expression:
+    def once(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous):
             rewrite = rewrites.get(str(node.this).lower())
             if rewrite is not None:
@@ -248,10 +247,10 @@ def replace_calls(tree: exp.Expression, rewrites: Mapping[str, Rewrite]) -> exp.
                 return replace_calls(rewrite(*arguments), rewrites)
         return node
 
-    return cast(exp.Expression, tree.transform(once))
+    return tree.transform(once)
 
 
-def unfold(tree: exp.Expression, day: date | None = None) -> exp.Expression:
+def unfold(tree: exp.Expr, day: date | None = None) -> exp.Expr:
     """
     `tree` with redcliff's own functions as plain SQL.
 

@@ -26,9 +26,8 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         raise UsageError(
             f"there is no engine {settings.engine!r}; choose one of: {', '.join(ENGINES)}"
         )
-    from lake.toolchain import delta_jars, find_java
-
     from lake.engines.spark import SparkEngine, start_session
+    from lake.toolchain import delta_jars, find_java
 
     scratch = Path(tempfile.mkdtemp(prefix="redcliff-spark-"))
     try:

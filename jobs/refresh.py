@@ -13,12 +13,12 @@ from datetime import date
 
 import pyarrow as pa
 import sqlglot
-from catalog.models import model_inputs
 from sqlglot import exp
 
 from catalog import shapes
 from catalog.contract import Contract
 from catalog.errors import ModelError
+from catalog.models import model_inputs
 from catalog.naming import split_table_name
 from catalog.vocabulary import Layer
 from jobs.context import Context
@@ -27,7 +27,6 @@ from lake.engine import Merge, Transaction, Workspace
 from pipelines.golden import golden_select
 from pipelines.keys import BY_IDENTIFIER, entity_id, unassigned
 from pipelines.refresh import difference, hashed, operations, soundness
-
 
 SMALL_ROWS = 100_000
 """Inputs of up to so many rows are worth no preparation of the engine."""
@@ -68,10 +67,10 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
         upserted, deleted = (
             made.assign_keys() if contract.key_register else made.merge_difference(lease.check)
         )
-    version = context.tables.version(shape.table)
+    written = context.tables.version(shape.table)
     failpoints.reach("refreshed")
     seconds = time.monotonic() - started
-    context.ledger.record_refresh(contract.id, fingerprint, version or 0, seconds)
+    context.ledger.record_refresh(contract.id, fingerprint, written or 0, seconds)
     return Refreshed(contract.id, upserted, deleted, seconds)
 
 

@@ -15,14 +15,13 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from catalog.catalog import Catalog
-from catalog.models import model_inputs, model_order
-
 from catalog.contract import Contract
+from catalog.models import model_inputs, model_order
 from catalog.naming import split_table_name
 from catalog.vocabulary import Theme
+from jobs.context import Context
 from jobs.deliver import land_code_tables
 from jobs.engines import open_engine
-from jobs.context import Context
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh

@@ -35,9 +35,9 @@ def delta_type(data_type: DataType) -> PrimitiveType | MapType | ArrayType:
         case TypeName.DECIMAL:
             return PrimitiveType(f"decimal({data_type.precision},{data_type.scale})")
         case TypeName.MAP:
-            return MapType("string", "string")
+            return MapType(PrimitiveType("string"), PrimitiveType("string"))
         case TypeName.STRINGS:
-            return ArrayType("string")
+            return ArrayType(PrimitiveType("string"))
         case name:
             return PrimitiveType(_PRIMITIVE[name])
 

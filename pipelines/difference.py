@@ -51,7 +51,7 @@ class Moment:
         return f"{self.business_date:%Y-%m-%d}|{self.revision:06d}"
 
 
-def canonical_text(c: Column, value: exp.Expression) -> exp.Expression:
+def canonical_text(c: Column, value: exp.Expr) -> exp.Expr:
     """A typed value as text, the same on every engine."""
     match c.type.name:
         case TypeName.STRING:
@@ -64,7 +64,7 @@ def canonical_text(c: Column, value: exp.Expression) -> exp.Expression:
             return sql("CAST(:x AS varchar)", x=value)
 
 
-def key_text(contract: Contract, table: str | None = None) -> exp.Expression:
+def key_text(contract: Contract, table: str | None = None) -> exp.Expr:
     """
     The key as one text, its parts joined with `|`; NULL when a part is.
 
@@ -73,7 +73,7 @@ def key_text(contract: Contract, table: str | None = None) -> exp.Expression:
     parts = [canonical_text(contract.column(k), column(k, table)) for k in contract.key]
     if len(parts) == 1:
         return parts[0]
-    joined: exp.Expression | None = None
+    joined: exp.Expr | None = None
     for part in parts:
         escaped = sql(r"replace(replace(:x, '\', '\\'), '|', '\|')", x=part)
         joined = escaped if joined is None else sql("(:a || '|' || :b)", a=joined, b=escaped)
@@ -82,8 +82,8 @@ def key_text(contract: Contract, table: str | None = None) -> exp.Expression:
 
 
 def sequence_text(
-    contract: Contract, business_date: exp.Expression, table: str | None = None
-) -> exp.Expression:
+    contract: Contract, business_date: exp.Expr, table: str | None = None
+) -> exp.Expr:
     """
     The sequence as text that sorts as the sequence does; '' where the dataset has none.
 
@@ -107,10 +107,10 @@ def sequence_text(
 
 def order_text(
     contract: Contract,
-    moment: exp.Expression,
-    business_date: exp.Expression,
+    moment: exp.Expr,
+    business_date: exp.Expr,
     table: str | None = None,
-) -> exp.Expression:
+) -> exp.Expr:
     """The order of versions of one key: by moment for snapshots, else by sequence first."""
     if contract.source and contract.source.mode is Mode.SNAPSHOT:
         return moment.copy()
@@ -328,7 +328,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
     return parted.select(exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"))
 
 
-def _is(outcome: Outcome) -> exp.Expression:
+def _is(outcome: Outcome) -> exp.Expr:
     return exp.Literal.string(outcome.value)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from catalog.contract import Contract, Rule
@@ -44,7 +43,7 @@ def table_after(
     return exp.union(staying, applied, distinct=False)
 
 
-def _wrong(contract: Contract, rule: Rule) -> exp.Expression:
+def _wrong(contract: Contract, rule: Rule) -> exp.Expr:
     """What the metric counts, as a condition on a row."""
     name = rule.column or rule.arguments.get("column")
     value = column(str(name)) if name else exp.null()
@@ -70,11 +69,10 @@ def measure(contract: Contract, rule: Rule, table: str) -> exp.Query:
     if rule.query is not None:
         text = rule.query.replace("${object}", table).replace("${table}", table)
         return query(
-            "SELECT CAST(:q AS decimal(20,6)) AS measured, 0 AS total",
-            q=sqlglot.parse_one(text, dialect="trino").subquery(),
+            "SELECT CAST(:q AS decimal(20,6)) AS measured, 0 AS total", q=query(text).subquery()
         )
     if rule.metric == "rowCount":
-        counted: exp.Expression = sql("count(*)")
+        counted: exp.Expr = sql("count(*)")
     elif rule.metric == "duplicateValues":
         named = rule.arguments.get("properties") or [rule.column]
         distinct = exp.Count(

@@ -7,9 +7,9 @@ names that source field by field. Which records belong together says the key reg
 
 from __future__ import annotations
 
-from catalog.catalog import Catalog
 from sqlglot import exp
 
+from catalog.catalog import Catalog
 from catalog.contract import Column, Contract
 from catalog.dialect import column, query, sql, type_of
 from catalog.naming import table_name
@@ -71,7 +71,7 @@ def _records(contract: Contract, source: Contract, fields: list[Column]) -> exp.
     )
 
 
-def _rank(c: Column) -> exp.Expression:
+def _rank(c: Column) -> exp.Expr:
     """The record's place in the order of authority for this field; NULL without a value."""
     case = exp.Case(this=column("_source"))
     for place, dataset in enumerate(c.authority):
@@ -94,8 +94,8 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
         rows = _records(contract, catalog.get(dataset), fields)
         records = rows if records is None else exp.union(records, rows, distinct=False)
     assert records is not None
-    picks: dict[str, exp.Expression] = {contract.key[0]: column("entity_id")}
-    pairs: list[exp.Expression] = []
+    picks: dict[str, exp.Expr] = {contract.key[0]: column("entity_id")}
+    pairs: list[exp.Expr] = []
     for c in fields:
         picks[c.name] = sql("min_by(:value, :rank)", value=column(c.name), rank=_rank(c))
         source = sql("min_by(_source, :rank)", rank=_rank(c))

@@ -84,7 +84,7 @@ def restated(
         s=successor.delivery_id,
     )
     shape = raw_shape(contract)
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_op": sql("CASE WHEN b._key IS NULL THEN 'delete' ELSE 'upsert' END"),
         "_delivery_id": literal(successor.delivery_id),
         "_received_at": sql(
@@ -229,7 +229,7 @@ def corrections(
              FROM :contents AS c) AS d WHERE _n = 1""",
         contents=contents.subquery(),
     )
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_row_hash": column("_row_hash", "f"),
         "_valid_from": column("_valid_from", "f"),
         "_valid_to": column("_valid_to", "f"),
@@ -297,7 +297,7 @@ def late_bad_rows(
     """
     bad = bad_rows(contract, stamp, "classified").subquery("b")
     shape = quarantine_shape(contract)
-    values: dict[str, exp.Expression] = {"_closed_by": column("_closed_by", "k")}
+    values: dict[str, exp.Expr] = {"_closed_by": column("_closed_by", "k")}
     rows = (
         exp.select(*[exp.alias_(values.get(n) or column(n, "b"), n) for n in shape.column_names])
         .from_(bad)
@@ -320,7 +320,7 @@ def late_bad_rows(
             WHERE q._n = 1""",
         id=stamp.delivery_id,
     )
-    extended: dict[str, exp.Expression] = {
+    extended: dict[str, exp.Expr] = {
         "_delivery_id": sql(
             "CASE WHEN q._first > q._now THEN r._delivery_id ELSE q._delivery_id END"
         ),

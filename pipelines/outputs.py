@@ -31,7 +31,7 @@ class Stamp:
     contract_version: str
 
 
-def _instant(moment: datetime) -> exp.Expression:
+def _instant(moment: datetime) -> exp.Expr:
     text = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}+00:00"
     return sql("CAST(:t AS timestamp with time zone)", t=text)
 
@@ -97,7 +97,7 @@ def bad_rows(contract: Contract, stamp: Stamp, classified: str) -> exp.Query:
         for part in (exp.Literal.string(c.name), column(f"_text_{c.name}"))
     ]
     record = exp.Anonymous(this="record_json", expressions=pairs)
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_delivery_id": literal(stamp.delivery_id),
         "_last_delivery_id": literal(stamp.delivery_id),
         "_record": sql("coalesce(_record, :record)", record=record),
@@ -135,7 +135,7 @@ def closed_rows(contract: Contract, stamp: Stamp, classified: str, open_bad: str
                     WHERE n._outcome IN ({listed}) AND n._key = b._key)
                     AND NOT EXISTS (SELECT 1 FROM {classified} AS m
                     WHERE m._outcome = 'quarantined' AND m._row_hash = b._row_hash)"""
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_delivery_id": column("_delivery_id", "b"),
         "_row_hash": column("_row_hash", "b"),
         "_last_delivery_id": column("_last_delivery_id", "b"),
@@ -187,7 +187,7 @@ def deleted_rows(contract: Contract, keys: str) -> exp.Query:
 
 def opened_intervals(contract: Contract, stamp: Stamp, classified: str) -> exp.Query:
     """A new interval of history, from the business date on, for every row that becomes current."""
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_valid_from": literal(stamp.business_date),
         "_valid_to": sql("CAST(NULL AS date)"),
         "_delivery_id": literal(stamp.delivery_id),
@@ -227,7 +227,7 @@ def ended_intervals(
     An interval that began on the same business date was never true: it is marked as replaced.
     """
     today = literal(stamp.business_date)
-    values: dict[str, exp.Expression] = {
+    values: dict[str, exp.Expr] = {
         "_valid_to": sql("CASE WHEN h._valid_from < :d THEN :d END", d=today),
         "_replaced_by": sql(
             "CASE WHEN h._valid_from >= :d THEN :id END", d=today, id=stamp.delivery_id

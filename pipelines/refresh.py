@@ -11,7 +11,7 @@ from catalog.dialect import call, cast_to, column, literal, query, sql
 from pipelines.difference import canonical_text, key_text
 
 
-def _hashable(c: Column) -> exp.Expression:
+def _hashable(c: Column) -> exp.Expr:
     value = column(c.name)
     if c.type.name is not TypeName.MAP:
         return canonical_text(c, value)

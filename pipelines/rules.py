@@ -44,23 +44,23 @@ class RowRule:
 
     name: str
     gate: Gate
-    broken: exp.Expression
+    broken: exp.Expr
     on_delete: bool = False
 
 
-def _present(value: exp.Expression) -> exp.Expression:
+def _present(value: exp.Expr) -> exp.Expr:
     return sql("NOT :x IS NULL", x=value)
 
 
-def _absent(value: exp.Expression) -> exp.Expression:
+def _absent(value: exp.Expr) -> exp.Expr:
     return sql("(:x) IS NULL", x=value)
 
 
-def _when_present(c: Column, broken: exp.Expression) -> exp.Expression:
+def _when_present(c: Column, broken: exp.Expr) -> exp.Expr:
     return all_of([_present(column(c.name)), sql("coalesce(:b, TRUE)", b=broken)])
 
 
-def _untyped(contract: Contract, c: Column) -> exp.Expression | None:
+def _untyped(contract: Contract, c: Column) -> exp.Expr | None:
     """Present text without a typed value, where the type can fail at all."""
     if c.derive is not None:
         return None
@@ -73,7 +73,7 @@ def _untyped(contract: Contract, c: Column) -> exp.Expression | None:
     return untyped
 
 
-def _length(c: Column) -> exp.Expression | None:
+def _length(c: Column) -> exp.Expr | None:
     bounds = []
     if c.min_length is not None:
         bounds.append(sql("length(:x) < :n", x=column(c.name), n=c.min_length))
@@ -82,7 +82,7 @@ def _length(c: Column) -> exp.Expression | None:
     return any_of(bounds) if bounds else None
 
 
-def _range(c: Column) -> exp.Expression | None:
+def _range(c: Column) -> exp.Expr | None:
     bounds = []
     if c.minimum is not None:
         bounds.append(sql(":x < :n", x=column(c.name), n=c.minimum))
@@ -91,7 +91,7 @@ def _range(c: Column) -> exp.Expression | None:
     return any_of(bounds) if bounds else None
 
 
-def _unknown(c: Column, codes: Codes, joined: str) -> exp.Expression:
+def _unknown(c: Column, codes: Codes, joined: str) -> exp.Expr:
     if codes.listed is not None:
         if not codes.listed:
             return exp.true()
@@ -102,12 +102,12 @@ def _unknown(c: Column, codes: Codes, joined: str) -> exp.Expression:
     return _absent(column("_value", joined))
 
 
-def _too_late(c: Column, received_at: datetime) -> exp.Expression:
+def _too_late(c: Column, received_at: datetime) -> exp.Expr:
     """A sequence more than a day after receipt; wall clocks are Shanghai's."""
     limit = received_at + timedelta(days=1)
     match c.type.name:
         case TypeName.DATE:
-            bound: exp.Expression = literal((limit + SHANGHAI).date())
+            bound: exp.Expr = literal((limit + SHANGHAI).date())
         case TypeName.INSTANT:
             bound = sql(
                 "CAST(:t AS timestamp with time zone)", t=f"{limit:%Y-%m-%d %H:%M:%S}+00:00"
@@ -119,7 +119,7 @@ def _too_late(c: Column, received_at: datetime) -> exp.Expression:
 
 def _implied(
     contract: Contract, codes: Mapping[str, Codes], received_at: datetime
-) -> Iterator[tuple[str, exp.Expression, bool]]:
+) -> Iterator[tuple[str, exp.Expr, bool]]:
     """Name, broken condition, and whether a delete row is judged by it."""
     source = contract.source
     assert source is not None
@@ -161,7 +161,7 @@ def _implied(
         yield "missing_column", _present(column("_missing")), True
 
 
-def _change_in(contract: Contract, which: str | None) -> exp.Expression:
+def _change_in(contract: Contract, which: str | None) -> exp.Expr:
     change = contract.source.change if contract.source else None
     assert change is not None
     words = {"upsert": change.upsert, "delete": change.delete}.get(
@@ -173,23 +173,23 @@ def _change_in(contract: Contract, which: str | None) -> exp.Expression:
     )
 
 
-def is_delete(contract: Contract) -> exp.Expression:
+def is_delete(contract: Contract) -> exp.Expr:
     """Whether the row takes its key away."""
     if contract.source is None or contract.source.mode is not Mode.CHANGES:
         return exp.false()
     return sql("coalesce(:d, FALSE)", d=_change_in(contract, "delete"))
 
 
-def _operands(contract: Contract, predicate: exp.Expression) -> list[str]:
+def _operands(contract: Contract, predicate: exp.Expr) -> list[str]:
     return sorted({c.name for c in predicate.find_all(exp.Column)})
 
 
-def _shortcut(contract: Contract, predicate: exp.Expression) -> exp.Expression:
+def _shortcut(contract: Contract, predicate: exp.Expr) -> exp.Expr:
     """
     `is_citizen_id(x_delivered)` is what typing `x` has already found out: `x` is not NULL.
     """
 
-    def once(node: exp.Expression) -> exp.Expression:
+    def once(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Anonymous) and str(node.this).lower() in (
             "is_citizen_id",
             "is_uscc",
@@ -242,7 +242,7 @@ def row_rules(
     return [*rules, *_written(contract)]
 
 
-def _names(rules: Sequence[RowRule], contract: Contract) -> exp.Expression:
+def _names(rules: Sequence[RowRule], contract: Contract) -> exp.Expr:
     """The array of the names of the rules that are broken, in their order."""
     deleted = is_delete(contract)
     judged_always = isinstance(deleted, exp.Boolean)

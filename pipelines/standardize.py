@@ -50,7 +50,7 @@ def is_code_like(c: Column) -> bool:
     )
 
 
-def row_hash(contract: Contract) -> exp.Expression:
+def row_hash(contract: Contract) -> exp.Expr:
     """
     The hash of a row over its text in contract order.
 
@@ -72,16 +72,16 @@ def row_hash(contract: Contract) -> exp.Expression:
     )
 
 
-def _one_of(value: exp.Expression, words: tuple[str, ...]) -> exp.Expression:
+def _one_of(value: exp.Expr, words: tuple[str, ...]) -> exp.Expr:
     return exp.In(this=value.copy(), expressions=[exp.Literal.string(w) for w in words])
 
 
-def _trimmed(c: Column) -> exp.Expression:
-    value: exp.Expression = text(c.name)
+def _trimmed(c: Column) -> exp.Expr:
+    value: exp.Expr = text(c.name)
     return call("trim_all", call("half_width", value) if is_code_like(c) else value)
 
 
-def _standard(c: Column) -> exp.Expression:
+def _standard(c: Column) -> exp.Expr:
     trimmed = column(f"_trim_{c.name}")
     case = exp.Case().when(_one_of(trimmed, NULL_WORDS), exp.null())
     for word, code in c.codes.items():
@@ -95,7 +95,7 @@ def _standard(c: Column) -> exp.Expression:
     return sql("upper(:x)", x=case) if c.semantic_type is SemanticType.USCC else case
 
 
-def code_literal(code: str) -> exp.Expression:
+def code_literal(code: str) -> exp.Expr:
     """A code as SQL: codes are text, also when they look like numbers."""
     return exp.Literal.string(str(code))
 
@@ -110,7 +110,7 @@ _SEPARATED: Mapping[DateForm, str] = {
 _MIDNIGHT = r"[ T]00:00(:00([.]0+)?)?$"
 
 
-def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
+def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
     """The date that `x` writes in one of the forms; midnight behind it is Excel's habit."""
     case = exp.Case()
     if DateForm.ISO in forms:
@@ -148,7 +148,7 @@ def _date(x: exp.Expression, forms: tuple[DateForm, ...]) -> exp.Expression:
     return case
 
 
-def _timestamp(c: Column, x: exp.Expression) -> exp.Expression:
+def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
     """A wall-clock time, cut to milliseconds; a date alone is its midnight."""
     case = (
         exp.Case()
@@ -187,7 +187,7 @@ def _timestamp(c: Column, x: exp.Expression) -> exp.Expression:
     return call("to_local_milliseconds", case)
 
 
-def _instant(c: Column, x: exp.Expression) -> exp.Expression:
+def _instant(c: Column, x: exp.Expr) -> exp.Expr:
     """An instant, cut to milliseconds; without a zone it is UTC."""
     return call(
         "to_milliseconds",
@@ -201,10 +201,10 @@ def _instant(c: Column, x: exp.Expression) -> exp.Expression:
     )
 
 
-def _number(c: Column, x: exp.Expression) -> exp.Expression:
+def _number(c: Column, x: exp.Expr) -> exp.Expr:
     whole = c.type.name in (TypeName.INTEGER, TypeName.BIGINT)
     pattern = r"^[+-]?[0-9]+$" if whole else r"^[+-]?[0-9]+([.][0-9]+)?$"
-    value: exp.Expression = x
+    value: exp.Expr = x
     if c.unit is not None:
         # Money is never rounded in silence: digits beyond the fen make the value untypable.
         digits = 2 if c.unit is Unit.YUAN else 6
@@ -215,7 +215,7 @@ def _number(c: Column, x: exp.Expression) -> exp.Expression:
     return sql("CASE WHEN regexp_like(:x, :p) THEN :typed END", x=x, p=pattern, typed=typed)
 
 
-def _boolean(c: Column, x: exp.Expression) -> exp.Expression:
+def _boolean(c: Column, x: exp.Expr) -> exp.Expr:
     lowered = sql("lower(:x)", x=x)
     return (
         exp.Case()
@@ -224,7 +224,7 @@ def _boolean(c: Column, x: exp.Expression) -> exp.Expression:
     )
 
 
-def _string(c: Column, x: exp.Expression) -> exp.Expression:
+def _string(c: Column, x: exp.Expr) -> exp.Expr:
     match c.semantic_type:
         case SemanticType.CITIZEN_ID:
             number = column(f"_id_{c.name}")
@@ -238,7 +238,7 @@ def _string(c: Column, x: exp.Expression) -> exp.Expression:
     return x.copy()
 
 
-_TYPED: Mapping[TypeName, Callable[[Column, exp.Expression], exp.Expression]] = {
+_TYPED: Mapping[TypeName, Callable[[Column, exp.Expr], exp.Expr]] = {
     TypeName.STRING: _string,
     TypeName.INTEGER: _number,
     TypeName.BIGINT: _number,
@@ -250,7 +250,7 @@ _TYPED: Mapping[TypeName, Callable[[Column, exp.Expression], exp.Expression]] = 
 }
 
 
-def is_permanent(value: exp.Expression, x: exp.Expression) -> exp.Expression:
+def is_permanent(value: exp.Expr, x: exp.Expr) -> exp.Expr:
     """Whether a date stands for 长期: by a word, or by one of the dates that mean it."""
     dates = exp.In(
         this=value.copy(),
@@ -271,7 +271,7 @@ def permanent_column(contract: Contract, name: str) -> Column | None:
     return None
 
 
-def _typed(contract: Contract, c: Column) -> exp.Expression:
+def _typed(contract: Contract, c: Column) -> exp.Expr:
     if c.derive is None:
         return column(f"_typed_{c.name}")
     origin = c.derive.column
@@ -284,7 +284,7 @@ def _typed(contract: Contract, c: Column) -> exp.Expression:
     return is_permanent(column(f"_typed_{origin}"), standard_text(origin))
 
 
-def _final(contract: Contract, c: Column) -> exp.Expression:
+def _final(contract: Contract, c: Column) -> exp.Expr:
     if c.derive is None and permanent_column(contract, c.name):
         value = column(f"_typed_{c.name}")
         return sql(

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import cast
 
 from sqlglot import exp
 
 from catalog.dialect import Rewrite, replace_calls, sql, unfold
 
 
-def _spark_ratio(a: exp.Expression, b: exp.Expression, scale: exp.Expression) -> exp.Expression:
+def _spark_ratio(a: exp.Expr, b: exp.Expr, scale: exp.Expr) -> exp.Expr:
     """Half-up to `scale` digits in whole numbers of hundredths, so that no engine's `/` decides."""
     digits = int(scale.name)
     return sql(
@@ -40,16 +39,16 @@ def _spark_ratio(a: exp.Expression, b: exp.Expression, scale: exp.Expression) ->
     )
 
 
-def _named(name: str, *arguments: exp.Expression) -> exp.Expression:
+def _named(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[a.copy() for a in arguments])
 
 
-def _spark_record_json(*pairs: exp.Expression) -> exp.Expression:
+def _spark_record_json(*pairs: exp.Expr) -> exp.Expr:
     options = _named("map", exp.Literal.string("ignoreNullFields"), exp.Literal.string("false"))
     return _named("to_json", _named("named_struct", *pairs), options)
 
 
-def _spark_map_of_present(*pairs: exp.Expression) -> exp.Expression:
+def _spark_map_of_present(*pairs: exp.Expr) -> exp.Expr:
     """A map without the entries whose value is NULL."""
     entries = [
         _named("named_struct", exp.Literal.string("k"), k, exp.Literal.string("v"), v)
@@ -85,7 +84,7 @@ _SPARK_TYPES = {
 }
 
 
-def render(tree: exp.Expression, engine: str, day: date | None = None) -> str:
+def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     """
     The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
     """
@@ -95,4 +94,4 @@ def render(tree: exp.Expression, engine: str, day: date | None = None) -> str:
             if data_type.this in _SPARK_TYPES:
                 data_type.set("this", _SPARK_TYPES[data_type.this])
                 data_type.set("expressions", None)
-    return cast(str, plain.sql(dialect=engine))
+    return plain.sql(dialect=engine)

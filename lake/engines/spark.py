@@ -49,6 +49,11 @@ SETTINGS = {
     # A city's tables are small: 50 and 200 partitions of nothing cost more than the work.
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.shuffle.partitions": "4",
+    # It would compute local relations row by row while planning, again for every query.
+    "spark.sql.optimizer.excludedRules": (
+        "org.apache.spark.sql.catalyst.optimizer.ConvertToLocalRelation"
+    ),
+    "spark.sql.maxPlanStringLength": "1000",
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
@@ -198,7 +203,7 @@ class SmallSparkWorkspace(SparkWorkspace):
     For a few thousand rows: Spark computes, this process reads files and commits.
 
     A Spark commit costs one to three seconds whatever its size, a Delta snapshot in Spark another;
-    delta-rs does either in milliseconds. A table that has grown large is left to Spark all the same.
+    delta-rs does either in milliseconds. A table that has grown large is left to Spark.
     """
 
     def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
