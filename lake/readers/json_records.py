@@ -175,9 +175,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_no_constant)
+# Only for what _DECODER has read already.
 _PAIRS_DECODER = json.JSONDecoder(
-    parse_float=Number,
-    parse_int=Number,
-    parse_constant=_no_constant,
-    object_pairs_hook=_once_each,
+    parse_float=Number, parse_int=Number, object_pairs_hook=_once_each
 )

@@ -35,8 +35,7 @@ _DECLARATION = re.compile(rb"<!(?!--|\[CDATA\[)")
 _DIMENSION = re.compile(rb'<dimension ref="(?:[A-Z]{1,3}\d{1,7}:)?([A-Z]{1,3})(\d{1,7})"')
 _ANY_CELL = re.compile(rb"<c(?=[\s/>])")
 _CELL_WRITTEN_ELSEWISE = re.compile(rb'<c(?=[\s/>])(?! r="[A-Z]{1,3}\d{1,7}")')
-_ROW_WRITTEN_ELSEWISE = re.compile(rb'<row(?=[\s/>])(?! r="\d{1,7}")')
-_PREFIXED = re.compile(rb":(?:c|row)[\s/>]")
+_PREFIXED = re.compile(rb":c[\s/>]")
 _ERROR_CELLS = (b't="e"', b"t='e'")
 
 _REFERENCE = re.compile(r"([A-Z]{1,3})(\d{1,7})")
@@ -145,7 +144,6 @@ def _needs_exact_look(member: Member) -> bool:
                 for pattern in (
                     outside,
                     _CELL_WRITTEN_ELSEWISE,
-                    _ROW_WRITTEN_ELSEWISE,
                     _PREFIXED,
                 )
             )

@@ -67,7 +67,7 @@ def open_archive(content: Content, max_bytes: int) -> Archive:
         _check_directory(content, stream)
         try:
             with zipfile.ZipFile(stream) as archive:
-                infos, directory = archive.infolist(), archive.start_dir
+                infos = archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error):
             raise _refused(content, "it is damaged or not a zip archive") from None
     if len(infos) > MAX_ENTRIES:
@@ -78,7 +78,7 @@ def open_archive(content: Content, max_bytes: int) -> Archive:
         raise _refused(content, f"it inflates to {total} bytes, more than {max_bytes}")
     for member in members:
         _check_member(member)
-    _check_places(content, members, directory)
+    _check_places(content, members)
     files = [member for member in members if not member.info.is_dir()]
     seen: set[str] = set()
     for member in files:
@@ -135,15 +135,13 @@ def _check_member(member: Member) -> None:
         raise _refused(member.content, reason)
 
 
-def _check_places(content: Content, members: list[Member], directory: int) -> None:
+def _check_places(content: Content, members: list[Member]) -> None:
     end = 0
     for member in sorted(members, key=lambda member: member.info.header_offset):
         info = member.info
         if info.header_offset < end:
             raise _refused(content, f"its entries overlap at {member.name!r}")
         end = info.header_offset + _LOCAL_HEADER.size + info.compress_size
-    if end > directory:
-        raise _refused(content, "its entries overlap its directory")
 
 
 class _Inflating(io.RawIOBase):

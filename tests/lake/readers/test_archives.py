@@ -38,7 +38,8 @@ def test_members_are_read_by_name_each_with_its_own_numbers(tmp_path: Path, meth
         "1.CSV": CSV,
         "说明.pdf": b"%PDF-1.4",
         "readme.txt": "a,b\nno,no\n",
-        "__MACOSX/._1.csv": b"\0\5\x16\7",
+        "__MACOSX/1.csv": b"\0\5\x16\7",
+        "乙/._2.csv": b"\0\5\x16\7",
         "乙/.DS_Store": b"\0",
     }
 
@@ -234,6 +235,30 @@ def test_an_archive_that_lies_is_refused(
 
     assert reason in why["reason"]
     assert why["file"].startswith("x.zip")
+
+
+def deflated_as(path: Path, packed_bytes: bytes) -> Path:
+    """An archive whose member claims to be CSV, deflated to these bytes."""
+    content = bytearray(packed(path, {"a.csv": packed_bytes}, zipfile.ZIP_STORED).read_bytes())
+    at = directory_entry(content)
+    struct.pack_into("<H", content, at + 10, zipfile.ZIP_DEFLATED)
+    struct.pack_into("<I", content, at + 16, zlib.crc32(CSV.encode()))
+    struct.pack_into("<I", content, at + 24, len(CSV))
+    return written(path, bytes(content))
+
+
+def test_the_end_of_a_member_is_where_its_compression_ends(tmp_path: Path) -> None:
+    deflater = zlib.compressobj(wbits=-15)
+    open_end = deflater.compress(CSV.encode()) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    whole = open_end + deflater.flush()
+
+    rows = rows_of(AB, deflated_as(tmp_path / "x.zip", whole))
+    cut = refused(rows_of(AB, deflated_as(tmp_path / "x.zip", open_end)))
+    more = refused(rows_of(AB, deflated_as(tmp_path / "x.zip", whole + b"more")))
+
+    assert values(rows, "a") == ["1", "3"]
+    assert "it is cut off" in cut["reason"]
+    assert "more was packed than its end says" in more["reason"]
 
 
 def test_every_truncation_of_an_archive_is_refused(tmp_path: Path) -> None:

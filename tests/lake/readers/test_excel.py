@@ -233,7 +233,7 @@ def read_rows(tmp_path: Path, rows: str, before: str = "") -> list[Row]:
     [
         pytest.param('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>', id="corner"),
         pytest.param('<row r="2"><c  r="XFD9000"><v>1</v></c></row>', id="two-spaces"),
-        pytest.param("<row r='2'><c r='XFD9000'><v>1</v></c></row>", id="single-quotes"),
+        pytest.param("<row r=\"2\"><c r='XFD9000'><v>1</v></c></row>", id="single-quotes"),
         pytest.param('<row r="2"><c s="0" r="XFD9000"><v>1</v></c></row>', id="not-first"),
         pytest.param('<row r="9000"><c r="A9000"/><c r="XFD9000"><v>1</v></c></row>', id="later"),
         pytest.param(
@@ -242,16 +242,18 @@ def read_rows(tmp_path: Path, rows: str, before: str = "") -> list[Row]:
         ),
         pytest.param(
             '<x:row xmlns:x="http://schemas.openxmlformats.org/spreadsheetml/2006/main" r="2">'
-            '<x:c r="XFD9000"><x:v>1</x:v></x:c></x:row>',
+            "<x:c r='XFD9000'><x:v>1</x:v></x:c></x:row>",
             id="prefixed",
         ),
     ],
 )
-@pytest.mark.parametrize("dimension", ["", '<dimension ref="A1:B2"/>'], ids=["silent", "lying"])
+@pytest.mark.parametrize("dimension", ["", "A1:B2", "A1:XFD1048576"])
 def test_a_sheet_of_a_few_cells_far_apart_is_refused(
     tmp_path: Path, rows: str, dimension: str
 ) -> None:
-    why = refused(read_rows(tmp_path, rows, dimension))
+    before = f'<dimension ref="{dimension}"/>' if dimension else ""
+
+    why = refused(read_rows(tmp_path, rows, before))
 
     assert "a sheet spans" in why["reason"]
     assert f"more than {workbooks.MAX_CELLS} cells" in why["reason"]

@@ -159,6 +159,13 @@ def test_a_header_that_does_not_match_refuses_the_file_whatever_the_drift(
     assert "'person_name or CZRKXM or 姓名'" in why["reason"]
 
 
+def test_half_of_the_columns_is_enough_and_less_is_not(tmp_path: Path) -> None:
+    half, less = reading("a", "b", "c", "d"), reading("a", "b", "c", "d", "e")
+
+    assert values(read_text(tmp_path, "a,b\n1,2\n", half), "b", "d") == [("2", None)]
+    assert "does not match" in refused(read_text(tmp_path, "a,b\n1,2\n", less))["reason"]
+
+
 def test_a_first_row_of_data_is_refused_without_telling_it(tmp_path: Path) -> None:
     why = refused(read_text(tmp_path, "7,张三,1,19900101\n8,李四,2,19910101\n"))
 

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog.vocabulary import Drift, Format
-from lake.readers import REFUSED, json_template
-from lake.readers.json_records import NotReadable, Number, decode, to_json
+from lake.readers import REFUSED, json_template, text
+from lake.readers.json_records import Mapper, NotReadable, Number, decode, to_json
 from tests.lake.readers.making import Row, reading, refused, rows_of, steady, values, written
 
 AB = reading("a", ("b", "乙", "B2"), form=Format.JSON_LINES)
@@ -64,6 +64,7 @@ DEEP = '{"a":"x","z":' + "[" * 100_000 + "]" * 100_000 + "}"
         pytest.param('{"a" :"x","b":"y","b":"z"}', id="key-twice-behind-white-space"),
         pytest.param('{"b":"x","B2":"y"}', id="two-keys-of-one-column"),
         pytest.param('{"a":NaN}', id="nan"),
+        pytest.param('{"a" : NaN}', id="nan-behind-white-space"),
         pytest.param('{"a":-Infinity}', id="infinity"),
         pytest.param('{"a":"\\ud800"}', id="lone-surrogate"),
         pytest.param('{"\\udfff":"x"}', id="lone-surrogate-in-a-key"),
@@ -166,6 +167,7 @@ def test_records_are_numbered_through_both_paths(tmp_path: Path) -> None:
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
+    st.sampled_from(["null", "true", "1", ""]),
     st.integers(-(10**20), 10**20),
     st.decimals(allow_nan=False, allow_infinity=False).map(float),
     st.text(alphabet='ax":,{}[]\\\n\r\x00\x7f\u2028赤𠮷\ufeff ', max_size=4),
@@ -234,6 +236,19 @@ def test_the_fast_path_is_the_one_that_reads_lines_written_alike(tmp_path: Path)
         rows = read_text(tmp_path, text)
 
     assert values(rows, "a", "b") == [("x", "1"), (None, "2")]
+
+
+def test_the_fast_path_learns_what_most_lines_are_like(tmp_path: Path) -> None:
+    usual = '{"a":"x","b":1}\n' * 1_000
+
+    with (
+        mock.patch.object(text, "BLOCK_BYTES", 4_000),
+        mock.patch.object(Mapper, "record", autospec=True, side_effect=Mapper.record) as looked_at,
+    ):
+        rows = read_text(tmp_path, '{"b":1,"a":"x"}\n' + usual)
+
+    assert values(rows, "a") == ["x"] * 1_001
+    assert 1 < looked_at.call_count < 300
 
 
 @pytest.mark.parametrize(
