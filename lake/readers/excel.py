@@ -159,7 +159,7 @@ def _number(number: float) -> str:
     The shortest decimal text of the number.
 
     >>> [_number(n) for n in (3.0, 0.1, 1.5e-7, 421281199001011234.0)]
-    ['3', '0.1', '0.00000015', '4.212811990010112E+17']
+    ['3', '0.1', '0.00000015', '4.2128119900101126E+17']
     """
     if abs(number) >= _MANGLED:
         return f"{Decimal(repr(number)).normalize():E}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 from xml.parsers import expat
@@ -33,7 +34,7 @@ _MAX_TAG_BYTES = 8 << 20
 
 _DECLARATION = re.compile(rb"<!(?!--|\[CDATA\[)")
 _DIMENSION = re.compile(rb'<dimension ref="(?:[A-Z]{1,3}\d{1,7}:)?([A-Z]{1,3})(\d{1,7})"')
-_ANY_CELL = re.compile(rb"<c(?=[\s/>])")
+_CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"')
 _CELL_WRITTEN_ELSEWISE = re.compile(rb'<c(?=[\s/>])(?! r="[A-Z]{1,3}\d{1,7}")')
 _PREFIXED = re.compile(rb":c[\s/>]")
 _ERROR_CELLS = (b't="e"', b"t='e'")
@@ -70,28 +71,32 @@ class Workbook:
 
         Found already when the sheet has error cells; otherwise looked for only when asked to.
         """
+        if not self._odd and not look:
+            return {}
         part = self._part_of(sheet)
         if look and part.name not in self._odd:
             self._odd[part.name] = _odd_cells(part)
         return self._odd.get(part.name, {})
 
     def _part_of(self, sheet: str) -> Member:
-        targets = {
-            element.get("Id"): element.get("Target", "")
-            for element in self._xml("xl/_rels/workbook.xml.rels")
-        }
-        for element in self._xml("xl/workbook.xml").iter():
-            if element.tag.endswith("}sheet") and element.get("name") == sheet:
-                ids = [value for key, value in element.items() if key.endswith("}id")]
-                target = targets.get(ids[0], "") if ids else ""
-                path = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-                if path in self._parts:
-                    return self._parts[path]
-        raise DeliveryRefused(
-            f"the workbook does not say where its sheet {sheet!r} is",
-            file=self._archive.content.name,
-            remedy="open it in a spreadsheet program and save it again",
-        )
+        try:
+            targets = {
+                element.get("Id"): element.get("Target", "")
+                for element in self._xml("xl/_rels/workbook.xml.rels")
+            }
+            ids = next(
+                [value for key, value in element.items() if key.endswith("}id")]
+                for element in self._xml("xl/workbook.xml").iter()
+                if element.tag.endswith("}sheet") and element.get("name") == sheet
+            )
+            target = targets[ids[0]].lstrip("/")
+            return self._parts[target if target.startswith("xl/") else f"xl/{target}"]
+        except (KeyError, IndexError, StopIteration, ElementTree.ParseError):
+            raise DeliveryRefused(
+                f"the workbook does not say where its sheet {sheet!r} is",
+                file=self._archive.content.name,
+                remedy="open it in a spreadsheet program and save it again",
+            ) from None
 
     def _xml(self, name: str) -> ElementTree.Element:
         with self._parts[name].content.open() as stream:
@@ -124,43 +129,57 @@ def _xml_blocks(member: Member) -> Iterator[bytes]:
 
 def _needs_exact_look(member: Member) -> bool:
     """
-    Whether the part has cells that a quick look cannot judge.
+    Whether the part has error cells, or cells written in a way that a quick look cannot judge.
 
-    A sheet can be judged quickly when it is written as all common programs write it, no cell lies
-    outside of the stated dimension, and none holds an error.
+    A cell is judged quickly when it is written as all common programs write it. Refused: cells
+    that span too large a grid.
     """
     needed = False
+    rows = columns = 0
     outside: re.Pattern[bytes] | None = None
     for block in _xml_blocks(member):
         if _DECLARATION.search(block):
             raise _refused(member, "a part declares a document type or entities")
         if outside is None:
-            outside = _outside(_DIMENSION.search(block))
+            rows, columns = _stated_dimension(block)
+            outside = _outside(rows, columns)
+        if outside.search(block):  # many programs state no dimension, or a wrong one
+            found = set(_CELL.findall(block))
+            rows = max([rows, *(int(row) for _, row in found)])
+            columns = max([columns, *{_column(letters) for letters, _ in found}])
+            _check_size(member, rows, columns)
         needed = (
             needed
             or any(mark in block for mark in _ERROR_CELLS)
-            or any(
-                pattern.search(block)
-                for pattern in (
-                    outside,
-                    _CELL_WRITTEN_ELSEWISE,
-                    _PREFIXED,
-                )
-            )
+            or _CELL_WRITTEN_ELSEWISE.search(block) is not None
+            or _PREFIXED.search(block) is not None
         )
     return needed
 
 
-def _outside(dimension: re.Match[bytes] | None) -> re.Pattern[bytes]:
-    """What matches a cell or row outside of the dimension; any cell, where none is of use."""
-    if dimension is None:
-        return _ANY_CELL
-    column, row = dimension[1].decode(), dimension[2].decode()
-    if int(row) * _column(column) > MAX_CELLS:
-        return _ANY_CELL
-    columns = rb"(?:" + _greater(column, "A", "Z") + rb")\d"
-    rows = rb"[A-Z]*(?:" + _greater(row, "0", "9") + rb')"'
-    return re.compile(rb' r="(?:' + columns + rb"|" + rows + rb")")
+def _stated_dimension(block: bytes) -> tuple[int, int]:
+    """Rows and columns of a sheet as its beginning states them; 0 where that is of no use."""
+    stated = _DIMENSION.search(block)
+    if stated is None:
+        return 0, 0
+    rows, columns = int(stated[2]), _column(stated[1])
+    return (rows, columns) if rows * columns <= MAX_CELLS else (0, 0)
+
+
+def _outside(rows: int, columns: int) -> re.Pattern[bytes]:
+    """What matches the beginning of a cell that lies outside of so many rows and columns."""
+    if rows == 0:
+        return _CELL
+    beyond_columns = rb"(?:" + _greater(_letters(columns), "A", "Z") + rb")\d"
+    beyond_rows = rb"[A-Z]+(?:" + _greater(str(rows), "0", "9") + rb')"'
+    return re.compile(rb'<c r="(?:' + beyond_columns + rb"|" + beyond_rows + rb")")
+
+
+def _check_size(member: Member, rows: int, columns: int) -> None:
+    if rows * columns > MAX_CELLS:
+        raise _refused(
+            member, f"a sheet spans {rows} rows × {columns} columns, more than {MAX_CELLS} cells"
+        )
 
 
 def _greater(limit: str, first: str, last: str) -> bytes:
@@ -174,12 +193,22 @@ def _greater(limit: str, first: str, last: str) -> bytes:
     return "|".join(words).encode()
 
 
-def _column(letters: str) -> int:
+@cache
+def _column(letters: bytes) -> int:
     """The number of a column, from 1."""
     number = 0
     for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
+        number = number * 26 + letter - ord("A") + 1
     return number
+
+
+def _letters(column: int) -> str:
+    """The letters of a column, from 1."""
+    letters = ""
+    while column:
+        column, place = divmod(column - 1, 26)
+        letters = chr(ord("A") + place) + letters
+    return letters
 
 
 @dataclass
@@ -203,7 +232,7 @@ class _ExactLook:
         elif name == "c":
             self._column += 1
             if place := _REFERENCE.fullmatch(attributes.get("r", "")):
-                self._column, self._row = _column(place[1]), int(place[2])
+                self._column, self._row = _column(place[1].encode()), int(place[2])
             self.rows = max(self.rows, self._row)
             self.columns = max(self.columns, self._column)
             self._is_error = attributes.get("t") == "e"
@@ -234,11 +263,7 @@ def _odd_cells(member: Member) -> Literals:
         parser.Parse(b"", True)
     except (expat.ExpatError, ValueError):
         raise _refused(member, "a part is not well-formed XML") from None
-    if look.rows * look.columns > MAX_CELLS:
-        raise _refused(
-            member,
-            f"a sheet spans {look.rows} rows × {look.columns} columns, more than {MAX_CELLS} cells",
-        )
+    _check_size(member, look.rows, look.columns)
     return look.literals
 
 
