@@ -148,6 +148,8 @@ def _needs_exact_look(member: Member) -> bool:
             rows = max([rows, *(int(row) for _, row in found)])
             columns = max([columns, *{_column(letters) for letters, _ in found}])
             _check_size(member, rows, columns)
+            rows = min(2 * rows, MAX_CELLS // max(columns, 1))  # so that few blocks reach beyond
+            outside = _outside(rows, columns)
         needed = (
             needed
             or any(mark in block for mark in _ERROR_CELLS)
