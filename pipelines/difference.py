@@ -199,7 +199,7 @@ def typed_raw(contract: Contract, raw: str, where: str) -> exp.Select:
             column("_business_date", "known"),
             column("_revision", "known"),
         )
-        .from_(typed.subquery("e"))
+        .from_(typed.subquery("e", copy=False), copy=False)
         .join("known", on="e._raw_delivery_id = known._delivery_id")
     )
 
@@ -241,7 +241,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
         exp.alias_(sequence_text(contract, day), "_sequence"),
         exp.alias_(order_text(contract, exp.Literal.string(moment.text), day), "_order"),
         exp.alias_(is_delete(contract), "_delete"),
-    ).from_(judged.subquery("judged"))
+    ).from_(judged.subquery("judged", copy=False), copy=False)
 
     rivalled = (
         sql(
@@ -257,11 +257,13 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
             sql("row_number() OVER (PARTITION BY _row_hash ORDER BY _file, _row_number)"), "_copy"
         ),
         exp.alias_(rivalled, "_rivalled"),
-    ).from_(keyed.subquery("keyed"))
+    ).from_(keyed.subquery("keyed", copy=False), copy=False)
 
-    known = compared.subquery("r")
+    known = compared.subquery("r", copy=False)
     eligible = [sql("NOT has_any(r._broken_rules)"), sql("NOT r._rivalled"), sql("r._copy = 1")]
-    marked = exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("r"))).from_(known)
+    marked = exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("r"))).from_(
+        known, copy=False
+    )
     if base.received is not None:
         marked = marked.join(
             exp.to_table(base.received).as_("seen"),
@@ -269,7 +271,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
             join_type="left",
         )
         eligible.append(sql("seen._row_hash IS NULL"))
-    marked = marked.select(exp.alias_(exp.and_(*eligible), "_eligible"))
+    marked = marked.select(exp.alias_(exp.and_(*eligible), "_eligible"), copy=False)
 
     ranked = exp.select(
         exp.Star(),
@@ -280,7 +282,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
             ),
             "_rank",
         ),
-    ).from_(marked.subquery("marked"))
+    ).from_(marked.subquery("marked", copy=False), copy=False)
 
     outcome = (
         exp.Case()
@@ -308,10 +310,10 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
             ),
             BROKEN_RULES,
         ),
-    ).from_(ranked.subquery("n"))
+    ).from_(ranked.subquery("n", copy=False), copy=False)
     if base.current is not None:
         parted = parted.join(
-            exp.to_table(base.current).as_("c"), on="n._key = c._key", join_type="left"
+            exp.to_table(base.current).as_("c"), on="n._key = c._key", join_type="left", copy=False
         )
         if snapshot:
             outcome = outcome.when(sql("n._row_hash = c._row_hash"), _is(Outcome.UNCHANGED))
@@ -325,7 +327,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
     if source.mode is Mode.CHANGES:
         absent = sql("c._key IS NULL") if base.current is not None else exp.true()
         outcome = outcome.when(exp.and_(sql("n._delete"), absent), _is(Outcome.UNCHANGED))
-    return parted.select(exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"))
+    return parted.select(exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"), copy=False)
 
 
 def _is(outcome: Outcome) -> exp.Expr:

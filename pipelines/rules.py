@@ -287,7 +287,7 @@ def judge(
             ),
             WARNED_RULES,
         ),
-    ).from_(standardised.subquery("rows"))
+    ).from_(standardised.subquery("rows", copy=False), copy=False)
     for c in contract.columns:
         joins = [(codes.get(c.name), f"codes_{c.name}")]
         joins += [

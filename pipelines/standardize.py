@@ -310,13 +310,13 @@ def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ())
         exp.Star(),
         exp.alias_(row_hash(contract), "_row_hash"),
         *[exp.alias_(_trimmed(c), f"_trim_{c.name}", quoted=True) for c in columns],
-    ).from_(texts.subquery("texts"))
+    ).from_(texts.subquery("texts", copy=False), copy=False)
     standard = exp.select(
         *[text(c.name) for c in columns],
         *carried,
         column("_row_hash"),
         *[exp.alias_(_standard(c), f"_std_{c.name}", quoted=True) for c in columns],
-    ).from_(trimmed.subquery("trimmed"))
+    ).from_(trimmed.subquery("trimmed", copy=False), copy=False)
     ids = [c for c in columns if c.semantic_type is SemanticType.CITIZEN_ID]
     if ids:
         standard = exp.select(
@@ -327,7 +327,7 @@ def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ())
                 )
                 for c in ids
             ],
-        ).from_(standard.subquery("standard"))
+        ).from_(standard.subquery("standard", copy=False), copy=False)
     typed = exp.select(
         exp.Star(),
         *[
@@ -336,11 +336,11 @@ def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ())
             )
             for c in columns
         ],
-    ).from_(standard.subquery("standard"))
+    ).from_(standard.subquery("standard", copy=False), copy=False)
     return exp.select(
         *[text(c.name) for c in columns],
         *[standard_text(c.name) for c in columns],
         *carried,
         column("_row_hash"),
         *[exp.alias_(_final(contract, c), c.name, quoted=True) for c in contract.columns],
-    ).from_(typed.subquery("typed"))
+    ).from_(typed.subquery("typed", copy=False), copy=False)

@@ -88,10 +88,10 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     """
     The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
     """
-    plain = replace_calls(unfold(tree, day), ENGINES[engine])
+    plain = replace_calls(unfold(tree, day), ENGINES[engine], copy=False)
     if engine == "spark":
         for data_type in plain.find_all(exp.DataType):
             if data_type.this in _SPARK_TYPES:
                 data_type.set("this", _SPARK_TYPES[data_type.this])
                 data_type.set("expressions", None)
-    return plain.sql(dialect=engine)
+    return plain.sql(dialect=engine, copy=False)

@@ -63,6 +63,7 @@ SMALL_TABLE_ROWS = 200_000
 SMALL = {
     # To compile a query costs more than to interpret it for some thousand rows.
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
 }
@@ -219,6 +220,13 @@ class SmallSparkWorkspace(SparkWorkspace):
             super().add_table(name, path, version)
         else:
             self.add_rows(name, delta_rs.read(path, version))
+
+    def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
+        """A view; a kept one is held by this process, which cuts the plan that made it."""
+        if keep:
+            self.add_rows(name, self.rows(query))
+        else:
+            super().add_query(name, query)
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit by delta-rs."""
