@@ -32,7 +32,7 @@ UNTYPED: Mapping[TypeName, tuple[str, ...]] = {
     TypeName.BIGINT: ("十二", "约5", "3.5"),
     TypeName.DECIMAL: ("壹佰元", "约100", "1,200.00"),
 }
-WRONG_AUTHORITY = ("114212810000000000", "11421281MB0000000", "市市场监管局")
+WRONG_AUTHORITY = ("114212810000000001", "11421281MB0000000", "市市场监管局")
 POINT = '{"type":"Point","coordinates":[113.9,29.7]}'
 
 _NAME = r"([a-z_0-9]+)"
@@ -103,12 +103,15 @@ def untouched_rules(contract: Contract, faults: Collection[Fault]) -> list[str]:
 
 
 def _implied(contract: Contract, codes: Mapping[str, Collection[str]]) -> Iterator[Fault]:
-    in_city = {m[1] for r in hard_row_rules(contract) if (m := _IN_CITY.match(r.holds or ""))}
+    rules = hard_row_rules(contract)
+    in_city = {m[1] for r in rules if (m := _IN_CITY.match(r.holds or ""))}
+    in_town = {m[2]: (m[1], r.name) for r in rules if (m := _IN_TOWN.match(r.holds or ""))}
     for column in contract.delivered_columns:
         name = column.name
         if (column.required or column.is_key) and is_hard(contract, f"{name}_required"):
             yield Fault("missing", name, (None,), (f"{name}_required",))
-            yield Fault("null word", name, NULL_WORDS, (f"{name}_required",))
+            if "geometry" not in column.delivered_as:  # words have no place in a geometry
+                yield Fault("null word", name, NULL_WORDS, (f"{name}_required",))
         untyped = _untyped(column)
         if untyped and is_hard(contract, f"{name}_type"):
             yield Fault("untypable", name, untyped, (f"{name}_type",))
@@ -118,7 +121,13 @@ def _implied(contract: Contract, codes: Mapping[str, Collection[str]]) -> Iterat
             if name in in_city:
                 unknown = [w for w in unknown if w.startswith("421281")]
             unknown = [w for w in unknown if len(w) == (column.type.length or len(w))] or unknown
-            yield Fault("unknown code", name, tuple(unknown[:2]), (f"{name}_code",))
+            broken, present = {f"{name}_code"}, {}
+            if name in in_town:
+                other, rule = in_town[name]
+                broken, present = broken | {rule}, {other: None}
+            yield Fault(
+                "unknown code", name, tuple(unknown[:2]), tuple(sorted(broken)), present=present
+            )
     source = contract.source
     assert source is not None
     if source.sequence and contract.column(source.sequence).type.name is TypeName.TIMESTAMP:

@@ -99,6 +99,21 @@ def _with_last(word: str, table: dict[str, str]) -> str:
     return word
 
 
+@lru_cache(maxsize=1)
+def _heard() -> tuple[str, ...]:
+    """Every given name with a homophone in it."""
+    return tuple(_with_last(word, HOMOPHONES) for word in _given()[0])
+
+
+@lru_cache(maxsize=1)
+def _old() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every surname and every given name in its variant form; alike where there is none."""
+    return (
+        tuple(_with_last(word, VARIANTS) for word in SURNAMES),
+        tuple(_with_last(word, VARIANTS) for word in _given()[0]),
+    )
+
+
 def surnames(dice: Dice, records: Numbers) -> Ints:
     """A surname for each person, as frequent as in the county."""
     weights = [float(word.lstrip("".join(SURNAMES))) for word in _SURNAME_WEIGHTS]
@@ -138,14 +153,12 @@ def full_names(surname: Numbers, given: Numbers) -> Text:
 
 def homophone_names(surname: Numbers, given: Numbers) -> Text:
     """The names as one hears them: a character of the given name replaced by one of equal sound."""
-    heard = [_with_last(word, HOMOPHONES) for word in _given()[0]]
-    return join(take(vocabulary(SURNAMES), surname), take(vocabulary(heard), given))
+    return join(take(vocabulary(SURNAMES), surname), take(vocabulary(_heard()), given))
 
 
 def variant_names(surname: Numbers, given: Numbers) -> Text:
     """The names in an older script: a character replaced by its traditional or variant form."""
-    old_surnames = [_with_last(word, VARIANTS) for word in SURNAMES]
-    old_given = [_with_last(word, VARIANTS) for word in _given()[0]]
+    old_surnames, old_given = _old()
     changed = np.array([a != b for a, b in zip(old_surnames, SURNAMES, strict=True)])[surname]
     plain = take(vocabulary(_given()[0]), given)
     old = take(vocabulary(old_given), given)
@@ -156,6 +169,7 @@ def variant_names(surname: Numbers, given: Numbers) -> Text:
 
 def has_variant(surname: Numbers, given: Numbers) -> Bools:
     """Whether the name has a variant form at all."""
-    surnames_do = np.array([_with_last(word, VARIANTS) != word for word in SURNAMES])
-    given_do = np.array([_with_last(word, VARIANTS) != word for word in _given()[0]])
+    old_surnames, old_given = _old()
+    surnames_do = np.array(old_surnames) != np.array(SURNAMES)
+    given_do = np.array(old_given) != np.array(_given()[0])
     return np.asarray(surnames_do[surname] | given_do[given])

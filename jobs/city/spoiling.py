@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.contract import Column, Contract, TypeName
+from catalog.errors import UsageError
 from catalog.vocabulary import Format, Mode
 from jobs.city.clerks import full_width
 from jobs.city.dice import Bools, Dice, Ints
@@ -106,8 +107,7 @@ class Spoiler:
         self._source = contract.source
         self._dice = dice
         self._book = book
-        raw = {c.name for c in contract.delivered_columns if "geometry" in c.delivered_as}
-        self._faults = [f for f in faults if not (f.column in raw and f.kind == "null word")]
+        self._faults = tuple(faults)
         # Every required column can be missing in two ways: other faults would seldom be seen.
         self._weights = [0.4 if f.kind in ("missing", "null word") else 1.0 for f in self._faults]
         count = len(self._faults)
@@ -293,7 +293,17 @@ def _put(columns: dict[str, Text], cells: Mapping[str, Mapping[int, str | None]]
 def as_rows(
     columns: Mapping[str, Text], contract: Contract, records: Ints, delivered: frozenset[str]
 ) -> Rows:
-    """Good rows; columns that the file does not have, or the register does not know, are empty."""
+    """
+    Good rows; columns that the file does not have, or the register does not know, are empty.
+
+    `UsageError` when the register does not know a column that the contract requires.
+    """
+    unknown = [c.name for c in contract.delivered_columns if c.required and c.name not in columns]
+    if unknown:
+        raise UsageError(
+            f"{contract.id}: the city does not know the required column(s) {', '.join(unknown)}; "
+            "teach its register in jobs/city/registers"
+        )
     count = len(records)
     filled = {
         c.name: columns.get(c.name, nothing(count)) if c.name in delivered else nothing(count)

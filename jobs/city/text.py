@@ -22,9 +22,14 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def vocabulary(words: Sequence[str]) -> Vocabulary:
-    """Words to be taken by their place."""
+@lru_cache(maxsize=512)
+def _vocabulary(words: tuple[str, ...]) -> Vocabulary:
     return pa.array(words, pa.string())
+
+
+def vocabulary(words: Sequence[str]) -> Vocabulary:
+    """Words to be taken by their place; made once, however often it is asked for."""
+    return _vocabulary(tuple(words))
 
 
 def take(words: Vocabulary, places: Numbers) -> Text:

@@ -38,9 +38,15 @@ _XLSX_PARTS = {
     f'xmlns:r="{_FORMATS}/officeDocument/2006/relationships"><sheets>'
     '<sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>',
     "xl/styles.xml": f'<styleSheet xmlns="{_FORMATS}/spreadsheetml/2006/main">'
-    "<fonts><font/></fonts><fills><fill/></fills><borders><border/></borders>"
-    '<cellStyleXfs><xf/></cellStyleXfs><cellXfs><xf/><xf numFmtId="14" applyNumberFormat="1"/>'
-    "</cellXfs></styleSheet>",
+    '<fonts count="1"><font><sz val="11"/><name val="宋体"/></font></fonts>'
+    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills>'
+    '<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>'
+    '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
+    '<cellXfs count="2"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>'
+    '<xf numFmtId="14" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'
+    '</cellXfs><cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
+    "</styleSheet>",
     "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_FORMATS}/package/2006/relationships">'
     f'<Relationship Id="rId1" Type="{_FORMATS}/officeDocument/2006/relationships/worksheet" '
     'Target="worksheets/sheet1.xml"/>'

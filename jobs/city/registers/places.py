@@ -140,7 +140,7 @@ def _cell(world: World, records: Ints) -> Columns:
     urban = cell % places.communities.count[town] < places.communities.urban_count[town]
     special = dice.of("special").chance(records, 0.04)
     # A degree is 111.32 km from south to north, and 96.6 km from west to east here.
-    area = np.maximum(np.round(side * side * 111.32 * 96.6 * 1e4), 1).astype(np.int64)
+    area = np.maximum(np.round(side * side * 111_320 * 96_600), 1).astype(np.int64)
     return {
         "grid_cell_id": grid_cell_ids(town, cell),
         "grid_cell_name": join(
@@ -151,7 +151,7 @@ def _cell(world: World, records: Ints) -> Columns:
         "grid_cell_kind_code": where(special, "3", where(urban, "1", "2")),
         "manager_name": world.people.names(world.people.head[manager]),
         "manager_phone": phones(dice.of("phone"), manager),
-        "area_km2": decimal(area, 4),
+        "area_m2": decimal(area * 100, 2),
         "boundary": _squares(x, y, side),
     }
 

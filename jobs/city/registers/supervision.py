@@ -37,8 +37,8 @@ from jobs.city.world import World
 # --- 市场主体变更登记 -----------------------------------------------------------------------
 
 OLD_CHANGES = Stream("old entity changes", base=60_000, per_day=0, years=8.0)
-DAY = 1 << 24
-"""Record numbers of later days: the day, then the place among its events."""
+FIRST_NEW_CHANGE = 1 << 24
+"""The number from which on records stand for events of later days, in their order."""
 
 ITEMS = ("住所变更", "法定代表人（负责人）变更", "名称变更")
 
@@ -50,7 +50,8 @@ def _codes(world: World) -> CodeClerk:
 def _events(world: World, records: Numbers) -> tuple[Ints, Ints, Ints, Ints]:
     """Entity, item, before and after of each record."""
     if world.today:
-        events, place = world.entity_events[world.today], records % DAY
+        events = world.entity_events[world.today]
+        place = records - FIRST_NEW_CHANGE - _told_before(world)
         return events.entity[place], events.item[place], events.before[place], events.after[place]
     dice = world.dice.of("old entity changes")
     base = np.flatnonzero(world.entities.appears == 0)
@@ -73,6 +74,11 @@ def _events(world: World, records: Numbers) -> tuple[Ints, Ints, Ints, Ints]:
     return entity, item, before, after
 
 
+def _told_before(world: World) -> int:
+    """How many events were told on the days before."""
+    return sum(len(events.entity) for events in world.entity_events[: world.today])
+
+
 def _changed_entities(world: World, records: Ints) -> Ints:
     return _events(world, records)[0]
 
@@ -81,7 +87,8 @@ def _approved(world: World) -> Iterable[Batch]:
     if world.today == 0:
         yield Batch(OLD_CHANGES.new(world))
     else:
-        yield Batch(world.today * DAY + np.arange(len(world.entity_events[world.today].entity)))
+        count = len(world.entity_events[world.today].entity)
+        yield Batch(FIRST_NEW_CHANGE + _told_before(world) + np.arange(count))
 
 
 def _content(world: World, entity: Ints, item: Ints, value: Ints) -> Text:

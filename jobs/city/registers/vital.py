@@ -194,8 +194,8 @@ def _cremation(world: World, who: Ints) -> Columns:
 # --- 婚姻登记 -------------------------------------------------------------------------------
 
 WEDDINGS = Stream("weddings", base=1, per_day=9, years=0.1)
-FIRST_DIVORCE = 1 << 28
-FIRST_WEDDING = 1 << 29
+FIRST_DIVORCE = 1 << 24
+FIRST_WEDDING = 1 << 25
 """Record numbers: couples of the city by the spouse, then divorces, then weddings of later days."""
 
 
