@@ -226,10 +226,10 @@ def _resolve(jars: Sequence[Jar], aside: Path, environ: Mapping[str, str]) -> st
 
 
 def _ivy_module(jars: Sequence[Jar]) -> str:
-    """An Ivy file that asks for just these jars: whatever else Delta needs, Spark has."""
+    """An Ivy file that asks for just these jars (`master`): what else Delta needs, Spark has."""
     lines = [
         f"<dependency org={quoteattr(jar.group)} name={quoteattr(jar.artifact)} "
-        f'rev={quoteattr(jar.version)} transitive="false" conf="default->master"/>'
+        f'rev={quoteattr(jar.version)} conf="default->master"/>'
         for jar in jars
     ]
     return (
