@@ -1,0 +1,55 @@
+"""One small city for all stories, and homes that know the code tables already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from catalog.catalog import Catalog
+from jobs.city import generate
+from jobs.progress import SilentProgress
+from lake.engine import Engine
+from tests.stories.homes import REPOSITORY, Home, make_home
+
+DAYS = (date(2025, 3, 3), date(2025, 3, 4), date(2025, 3, 5))
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    return Catalog.load(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
+    """About a thousand residents who deliver for three days."""
+    out = tmp_path_factory.mktemp("city") / "city"
+    generate(catalog, out, scale=0.002, days=3, seed=7, start=DAYS[0], progress=SilentProgress())
+    return out
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, engine: Engine, city: Path
+) -> Path:
+    """A home that has loaded nothing but the code tables; to be copied, not used."""
+    folder = tmp_path_factory.mktemp("prepared") / "home"
+    home = make_home(folder, catalog, engine, city)
+    home.run(through=DAYS[0], dataset="reference.division")
+    return folder
+
+
+@pytest.fixture
+def new_home(
+    tmp_path: Path, prepared: Path, catalog: Catalog, engine: Engine, city: Path
+) -> Callable[[str], Home]:
+    """Make a home of that name, with the code tables loaded."""
+
+    def make(name: str) -> Home:
+        shutil.copytree(prepared, tmp_path / name)
+        return make_home(tmp_path / name, catalog, engine, city)
+
+    return make

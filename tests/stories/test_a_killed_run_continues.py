@@ -1,0 +1,55 @@
+"""SIGKILL between any two commits of a delivery: the next run ends in the tables of its twin."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.stories.conftest import DAYS
+from tests.stories.homes import REPOSITORY, SECRET, Home
+
+DATASET = "population.household_register"
+FAILPOINTS = ("judged", "planned", "raw", "quarantine", "history", "curated", "receipt")
+
+
+def run_until(home: Home, failpoint: str) -> int:
+    """`redcliff run` in a process of its own that kills itself at the failpoint."""
+    environ = {
+        **os.environ,
+        "REDCLIFF_SITE": str(REPOSITORY),
+        "REDCLIFF_SITE_SECRET": SECRET,
+        "REDCLIFF_FAILPOINT": f"{failpoint}:1",
+    }
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", "run"]
+    options = ["--home", str(home.settings.home), "--dataset", DATASET, "--json"]
+    ended = subprocess.run(
+        [*command, *options], env=environ, cwd=REPOSITORY, capture_output=True, timeout=300
+    )
+    return ended.returncode
+
+
+def test_a_delivery_killed_at_every_step_is_finished_by_the_next_run(
+    new_home: Callable[[str], Home],
+) -> None:
+    twin, killed = new_home("twin"), new_home("killed")
+    for home in (twin, killed):
+        home.deliver(DATASET, day=DAYS[0])
+        home.run(dataset=DATASET)
+        home.deliver(DATASET, day=DAYS[1])
+
+    ends = [run_until(killed, failpoint) for failpoint in FAILPOINTS]
+    report = killed.run(dataset=DATASET)
+    twin_report = twin.run(dataset=DATASET)
+
+    assert ends == [-signal.SIGKILL] * len(FAILPOINTS)
+    (finished,), (expected,) = report.deliveries, twin_report.deliveries
+    assert finished.status == expected.status
+    assert finished.counts == expected.counts
+    assert killed.versions() == twin.versions()
+    for table in twin.tables.names():
+        # The two homes received the same files at different moments; nothing else may differ.
+        without = ("_received_at",) if table.startswith("raw.") else ()
+        assert killed.rows(table, *without) == twin.rows(table, *without), table
