@@ -25,6 +25,7 @@ from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
+from jobs.status import standing
 from lake.deliveries import Delivery
 from lake.engine import Engine
 from lake.landing import Landing
@@ -136,7 +137,7 @@ def run(
     finally:
         ledger.end_run(run_id, outcome)
     seconds = time.monotonic() - started
-    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), _standing(context.tables))
+    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), standing(context.tables))
 
 
 def _due(context: Context, through: date | None, dataset: str | None) -> list[Delivery]:
@@ -158,13 +159,6 @@ def _lookups(catalog: Catalog, dataset: str) -> set[str]:
     contract = catalog.get(dataset)
     named = {c.code_table for c in contract.columns if c.code_table}
     return named | {r.dataset for c in contract.columns for r in c.references}
-
-
-def _standing(tables: Tables) -> dict[str, dict[str, int]]:
-    found = {}
-    for name in tables.names():
-        found[name] = {"rows": tables.rows(name), "version": tables.version(name) or 0}
-    return found
 
 
 # --- deliveries ------------------------------------------------------------------------------

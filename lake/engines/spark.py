@@ -33,6 +33,13 @@ appender.console.name = console
 appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = error
+# What cannot be compiled is interpreted; the source of the attempt helps nobody.
+logger.codegen.name = org.apache.spark.sql.catalyst.expressions.codegen
+logger.codegen.level = off
+logger.fallback.name = org.apache.spark.sql.catalyst.expressions
+logger.fallback.level = off
 """
 
 SETTINGS = {

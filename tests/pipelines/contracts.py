@@ -56,9 +56,7 @@ COLUMNS = (
         DataType(TypeName.BOOLEAN),
         derive=Derive("valid_to", Derivation.PERMANENT),
     ),
-    make_column(
-        "fine_yuan", DataType(TypeName.DECIMAL, None, 20, 2), unit=Unit.TEN_THOUSAND_YUAN
-    ),
+    make_column("fine_yuan", DataType(TypeName.DECIMAL, None, 20, 2), unit=Unit.TEN_THOUSAND_YUAN),
     make_column("paid_yuan", DataType(TypeName.DECIMAL, None, 20, 2), unit=Unit.YUAN),
     make_column("longitude", DataType(TypeName.DECIMAL, None, 9, 6)),
     make_column("members", DataType(TypeName.INTEGER)),
@@ -68,9 +66,18 @@ COLUMNS = (
 )
 
 RULES = (
-    Rule("birth_date_past", "出生日期不得晚于业务日期。", Gate.QUARANTINE, holds="birth_date <= business_date()"),
-    Rule("citizen_id_valid", "号码应正确。", Gate.WARN, holds="is_citizen_id(citizen_id_delivered)"),
-    Rule("head_has_members", "户主户应有成员。", Gate.QUARANTINE, holds="NOT is_head OR members > 0"),
+    Rule(
+        "birth_date_past",
+        "出生日期不得晚于业务日期。",
+        Gate.QUARANTINE,
+        holds="birth_date <= business_date()",
+    ),
+    Rule(
+        "citizen_id_valid", "号码应正确。", Gate.WARN, holds="is_citizen_id(citizen_id_delivered)"
+    ),
+    Rule(
+        "head_has_members", "户主户应有成员。", Gate.QUARANTINE, holds="NOT is_head OR members > 0"
+    ),
 )
 
 REGISTER = Contract(
@@ -108,6 +115,10 @@ def delivered(contract: Contract, rows: Sequence[Mapping[str, str | None]]) -> p
     ]
     names = [c.name for c in contract.delivered_columns] + list(TECHNICAL)
     table = pa.table(
-        {n: pa.array([row.get(n) for row in filled], pa.string()) for n in names if n != "_row_number"}
+        {
+            n: pa.array([row.get(n) for row in filled], pa.string())
+            for n in names
+            if n != "_row_number"
+        }
     )
     return table.append_column("_row_number", pa.array(range(1, len(rows) + 1), pa.int64()))

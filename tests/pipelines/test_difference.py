@@ -51,8 +51,12 @@ def outcomes(
         pytest.param({}, [], id="keeps-a-good-row"),
         pytest.param({"person_name": None}, ["person_name_required"], id="absence-breaks-required"),
         pytest.param({"person_name": " / "}, ["person_name_required"], id="a-null-word-is-absence"),
-        pytest.param({"birth_date": "20201340"}, ["birth_date_type"], id="untypable-breaks-type-alone"),
-        pytest.param({"birth_date": "2025-03-04"}, ["birth_date_past"], id="judged-by-business-date"),
+        pytest.param(
+            {"birth_date": "20201340"}, ["birth_date_type"], id="untypable-breaks-type-alone"
+        ),
+        pytest.param(
+            {"birth_date": "2025-03-04"}, ["birth_date_past"], id="judged-by-business-date"
+        ),
         pytest.param({"sex_code": "9"}, ["sex_code_code"], id="names-the-unknown-code"),
         pytest.param({"citizen_id": "123"}, [], id="a-wrong-identifier-is-soft"),
         pytest.param({"is_head": "是", "members": "0"}, ["head_has_members"], id="several-columns"),
@@ -68,7 +72,12 @@ def outcomes(
         pytest.param({"_extra": '{"x": 1}'}, ["unknown_column"], id="drift-of-unknown-columns"),
         pytest.param({"_missing": '["uscc"]'}, ["missing_column"], id="drift-of-missing-columns"),
         pytest.param(
-            {"_fault": "record_readable", "_record": '["a"]', "register_id": None, "person_name": None},
+            {
+                "_fault": "record_readable",
+                "_record": '["a"]',
+                "register_id": None,
+                "person_name": None,
+            },
             ["record_readable"],
             id="an-unreadable-record-breaks-one-rule",
         ),

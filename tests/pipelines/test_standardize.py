@@ -98,7 +98,13 @@ def test_every_form_of_a_value_becomes_the_one_standard_value(engine: Engine) ->
 
 @pytest.mark.parametrize(
     ("text", "permanent"),
-    [("2099-12-31", True), ("9999-09-09", True), ("长期", True), ("2030-01-01", False), (None, False)],
+    [
+        ("2099-12-31", True),
+        ("9999-09-09", True),
+        ("长期", True),
+        ("2030-01-01", False),
+        (None, False),
+    ],
 )
 def test_a_date_that_stands_for_ever_is_told_apart(
     engine: Engine, text: str | None, permanent: bool
@@ -124,7 +130,9 @@ def test_rows_of_other_content_never_share_a_hash(engine: Engine) -> None:
     with engine.workspace(date(2025, 3, 3)) as workspace:
         workspace.add_rows("delivered", delivered(REGISTER, [*rows, rows[0]]))
         hashes = workspace.rows(
-            exp.select("_row_hash").from_(standardize(REGISTER, "delivered").subquery("r")).order_by("_row_number")
+            exp.select("_row_hash")
+            .from_(standardize(REGISTER, "delivered").subquery("r"))
+            .order_by("_row_number")
         )["_row_hash"].to_pylist()
 
     assert len(set(hashes)) == len(rows)

@@ -21,9 +21,7 @@ def believed(home: Home, folder: str) -> list[dict[str, object]]:
     rows = home.rows(f"curated.{folder}__history")
     kept = [row for row in rows if row["_replaced_by"] is None]
     without = {"_delivery_id", "_replaced_by"}
-    return sorted(
-        ({k: v for k, v in row.items() if k not in without} for row in kept), key=repr
-    )
+    return sorted(({k: v for k, v in row.items() if k not in without} for row in kept), key=repr)
 
 
 def counts(home: Home) -> dict[str, tuple[object, ...]]:
@@ -32,7 +30,7 @@ def counts(home: Home) -> dict[str, tuple[object, ...]]:
     from lake.state import open_state
 
     ledger = Ledger(open_state(home.settings.state_url))
-    told = {}
+    told: dict[str, tuple[object, ...]] = {}
     for entry in ledger.entries():
         if entry.delivery.dataset in DATASETS:
             assert entry.counts is not None
