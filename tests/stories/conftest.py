@@ -13,7 +13,7 @@ from catalog.catalog import Catalog
 from jobs.city import generate
 from jobs.progress import SilentProgress
 from lake.engine import Engine
-from tests.stories.homes import REPOSITORY, Home, make_home
+from tests.stories.homes import REPOSITORY, Home, make_home, sources_only
 
 DAYS = (date(2025, 3, 3), date(2025, 3, 4), date(2025, 3, 5))
 
@@ -37,8 +37,8 @@ def prepared(
 ) -> Path:
     """A home that has loaded nothing but the code tables; to be copied, not used."""
     folder = tmp_path_factory.mktemp("prepared") / "home"
-    home = make_home(folder, catalog, engine, city)
-    home.run(through=DAYS[0], dataset="reference.division")
+    home = make_home(folder, sources_only(catalog), engine, city)
+    home.run(through=DAYS[0])
     return folder
 
 
@@ -50,6 +50,6 @@ def new_home(
 
     def make(name: str) -> Home:
         shutil.copytree(prepared, tmp_path / name)
-        return make_home(tmp_path / name, catalog, engine, city)
+        return make_home(tmp_path / name, sources_only(catalog), engine, city)
 
     return make

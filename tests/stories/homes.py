@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,11 @@ def delivered_folders(city: Path, datasets: Iterable[str], day: date) -> Iterato
 def truth(city: Path, name: str) -> pa.Table:
     """A table of the city's truth."""
     return pq.read_table(city / "truth" / f"{name}.parquet")
+
+
+def sources_only(catalog: Catalog) -> Catalog:
+    """The catalog without its models, for stories of deliveries alone."""
+    return replace(catalog, contracts={c.id: c for c in catalog.sources()})
 
 
 def make_home(folder: Path, catalog: Catalog, engine: Engine, city: Path) -> Home:
