@@ -25,7 +25,12 @@ def believed(home: Home, folder: str) -> list[dict[str, object]]:
 
 
 def counts(home: Home) -> dict[str, tuple[object, ...]]:
-    """What the ledger says of every settled delivery of the three datasets."""
+    """
+    What the ledger says of every settled delivery of the three datasets.
+
+    How many keys vanished stands beside the equation and depends on what was current when the
+    delivery came: a snapshot that overtakes another takes away for both.
+    """
     from lake.ledger import Ledger
     from lake.state import open_state
 
@@ -41,7 +46,6 @@ def counts(home: Home) -> dict[str, tuple[object, ...]]:
                 c.accepted,
                 c.quarantined,
                 c.duplicates,
-                c.deleted,
             )
     return told
 
