@@ -84,6 +84,7 @@ def _licence(world: World, records: Ints) -> Columns:
     clerk = licence_clerk(world)
     runner = entities.representative[entity]
     decided = LICENCES.happened(world, records)
+    decided = np.where(personal, decided, np.maximum(decided, entities.established[entity]))
     years = np.array([p.years for p in PERMITS])[kind]
     until = where(years == 0, "2099-12-31", iso_date(decided + years * 365))
     year = (decided.astype("datetime64[D]").astype("datetime64[Y]")).astype(np.int64) + 1970

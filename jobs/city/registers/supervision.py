@@ -151,12 +151,13 @@ def _abnormal(world: World, records: Ints) -> Columns:
     new = life.appears[records] > 0
     back = (dice.of("listed").uniform(records) * 2600).astype(np.int64)
     listed = np.where(new, world.start + life.appears[records] - 1, world.start - 40 - back)
+    listed = np.maximum(listed, entities.established[entity] + 2)
     # Whoever is touched or cancelled in the register has mended what was wrong.
     mended_before = ~new & dice.of("removed").chance(records, 0.42)
     mended_now = (life.touched[records] > 0) & ~new
     removed = np.where(
         mended_before,
-        listed + 5 + dice.of("after").below(records, 30),
+        np.minimum(listed + 5 + dice.of("after").below(records, 30), world.start - 1),
         world.start + np.maximum(life.touched[records].astype(np.int64), 1) - 1,
     )
     gone = mended_before | mended_now
@@ -207,6 +208,7 @@ def _food(world: World, records: Ints) -> Columns:
     new = life.appears[records] > 0
     back = (dice.of("issued").uniform(records) * 2700).astype(np.int64)
     issued = np.where(new, world.start + life.appears[records] - 1, world.start - 30 - back)
+    issued = np.maximum(issued, entities.established[entity] + 2)
     ended, ended_day = cancellation(world, life, records)
     served = np.char.startswith([t.industry for t in TRADES], "62")[entities.trade[entity]]
     kind = np.where(served, np.where(dice.of("canteen").chance(records, 0.03), 2, 1), 0)

@@ -28,6 +28,7 @@ from jobs.city.text import (
 from jobs.city.trades import COMPANY
 from jobs.city.world import World
 
+FIRST_SCHEMES = int(np.datetime64("1992-01-01").astype(np.int64))
 EMPLOYEE, PUBLIC, RESIDENT = range(3)
 KINDS = ("110", "120", "170")
 
@@ -83,7 +84,7 @@ def _insurance(world: World, who: Ints) -> Columns:
     age = people.age(who, world.date)
     retired = age >= np.where(people.is_male[who], 60, np.where(kind == RESIDENT, 60, 52))
     status = 1 + dice.of("status").pick(who, (0.9, 0.1))
-    of_age = people.birth_day[who] + 16 * 365 + 5
+    of_age = np.maximum(people.birth_day[who] + 16 * 365 + 5, FIRST_SCHEMES)
     span = np.maximum(world.start - 31 - of_age, 1)
     enrolled = np.minimum(
         of_age + dice.of("enrolled").below(who, np.minimum(span, 9000)), world.start - 31
