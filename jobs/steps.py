@@ -169,17 +169,17 @@ class LateSteps(Steps):
     def quarantine(self) -> None:
         """Bad rows as they would stand had the delivery come in time."""
         relations = self.relations
-        if not self.counts.quarantined:
-            return
         if relations.is_snapshot:
             closers = late.closed_by_successor("classified", relations.successor.delivery_id)
         else:
             closers = late.closed_by_next("classified", "events", relations.moment)
         known = "quarantine" if relations.has_quarantine else None
         rows = late.late_bad_rows(self.contract, self.stamp, closers, known)
-        merge = Merge(
-            on=("_row_hash",), updates=("_delivery_id", "_last_delivery_id", "_closed_by")
-        )
+        if known is not None and relations.is_snapshot:
+            earlier = late.closed_earlier(self.contract, self.stamp, "classified", known)
+            rows = exp.union(rows, earlier, distinct=False)
+        first_seen = ("_delivery_id", "_file", "_row_number")
+        merge = Merge(on=("_row_hash",), updates=(*first_seen, "_last_delivery_id", "_closed_by"))
         self._merge(relations.quarantine, rows, merge)
 
     def history(self) -> None:

@@ -309,6 +309,7 @@ def late_bad_rows(
     known = query(
         f"""SELECT * FROM (
               SELECT q._row_hash, q._delivery_id, q._last_delivery_id, q._closed_by,
+                     q._file, q._row_number,
                      {moment.format("f")} AS _first, {moment.format("l")} AS _last,
                      {moment.format("n")} AS _now,
                      row_number() OVER (PARTITION BY q._row_hash
@@ -321,9 +322,10 @@ def late_bad_rows(
         id=stamp.delivery_id,
     )
     extended: dict[str, exp.Expr] = {
-        "_delivery_id": sql(
-            "CASE WHEN q._first > q._now THEN r._delivery_id ELSE q._delivery_id END"
-        ),
+        name: sql(f"CASE WHEN q._first > q._now THEN r.{name} ELSE q.{name} END")
+        for name in ("_delivery_id", "_file", "_row_number")
+    }
+    extended |= {
         "_last_delivery_id": sql(
             "CASE WHEN q._last < q._now THEN r._last_delivery_id ELSE q._last_delivery_id END"
         ),
@@ -348,6 +350,34 @@ def late_bad_rows(
         )
         .from_(rows.subquery("r"))
         .join(known.subquery("q"), on="r._row_hash = q._row_hash", join_type="left")
+    )
+
+
+def closed_earlier(contract: Contract, stamp: Stamp, classified: str, quarantine: str) -> exp.Query:
+    """
+    The rows of quarantine that a late snapshot, not its successor, was the first to hold no more.
+    """
+    at = MOMENT.replace("known.", "{0}.")
+    kept = ("_delivery_id", "_file", "_row_number", "_row_hash", "_last_delivery_id")
+    values: dict[str, exp.Expr] = {name: column(name, "q") for name in kept}
+    values["_closed_by"] = literal(stamp.delivery_id)
+    return (
+        exp.select(
+            *[
+                exp.alias_(values.get(c.name) or cast_to(exp.null(), c.type), c.name)
+                for c in quarantine_shape(contract).columns
+            ],
+            exp.alias_(literal("update"), "_op"),
+        )
+        .from_(exp.to_table(quarantine).as_("q"))
+        .join("known AS l", on="q._last_delivery_id = l._delivery_id")
+        .join("known AS c", on="q._closed_by = c._delivery_id")
+        .join("known AS n", on=sql("n._delivery_id = :id", id=stamp.delivery_id))
+        .where(f"{at.format('l')} < {at.format('n')} AND {at.format('n')} < {at.format('c')}")
+        .where(
+            f"""NOT EXISTS (SELECT 1 FROM {classified} AS b
+                WHERE b._outcome = 'quarantined' AND b._row_hash = q._row_hash)"""
+        )
     )
 
 
