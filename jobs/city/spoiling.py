@@ -30,6 +30,7 @@ CONFLICTS = 0.001
 ELDERS = 0.001
 UNKNOWN_CHANGES = 0.001
 MENDED_PER_DAY = 0.08
+MENDED_EVER = 0.5
 WIDE = 0.002
 PADDED = 0.003
 LINED = 0.003
@@ -125,7 +126,7 @@ class Spoiler:
         if not self._faults:
             return
         dice = self._dice.of("cell")
-        mended = dice.of("mended").uniform(rows.records) < MENDED_PER_DAY * day
+        mended = self._mended(dice, rows, day)
         hit = dice.chance(rows.records, CELL_FAULTS) & ~rows.is_delete
         if self._source.mode is Mode.SNAPSHOT:
             hit &= ~mended
@@ -151,6 +152,11 @@ class Spoiler:
                     broken += fault.broken
             rows.broken[row] = self._book.number(broken)
         _put(rows.columns, cells)
+
+    @staticmethod
+    def _mended(dice: Dice, rows: Rows, day: int) -> Bools:
+        """Whether somebody has mended the record by the day; half of them nobody ever mends."""
+        return dice.of("mended").chance(rows.records, min(MENDED_EVER, MENDED_PER_DAY * day))
 
     def spoil_changes(self, rows: Rows) -> None:
         """Change words that nobody knows."""
@@ -191,7 +197,7 @@ class Spoiler:
         good = (rows.broken == 0) & ~rows.is_delete
         fate = dice.uniform(rows.records)
         edges = np.cumsum([self._share(kind) for kind in ("unreadable", "rival", "elder", "copy")])
-        mended = dice.of("mended").uniform(rows.records) < MENDED_PER_DAY * day
+        mended = self._mended(dice, rows, day)
         if self._source.mode is Mode.SNAPSHOT:
             good &= ~mended
         rows.unreadable = good & (fate < edges[0])
