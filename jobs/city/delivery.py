@@ -26,7 +26,8 @@ from jobs.city.files import (
     written,
 )
 from jobs.city.registers.register import DELETE, Batch, Register, Subject
-from jobs.city.spoiling import BASE, COPY, Rows, Spoiler, as_rows
+from jobs.city.rows import BASE, COPY, Rows, as_rows
+from jobs.city.spoiling import Spoiler
 from jobs.city.text import Text, only_where, take, vocabulary
 from jobs.city.truth import ACCEPTED, DUPLICATE, QUARANTINED, Truth
 from jobs.city.workbooks import CellKind, XlsxWriter

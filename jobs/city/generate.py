@@ -25,7 +25,8 @@ from jobs.city.delivery import Office, code_table_rows, deliver_code_table
 from jobs.city.faults import faults_of
 from jobs.city.files import WrittenFile
 from jobs.city.registers import REGISTERS
-from jobs.city.spoiling import RuleBook, Spoiler
+from jobs.city.rows import RuleBook
+from jobs.city.spoiling import Spoiler
 from jobs.city.truth import Truth
 from jobs.city.world import World
 from jobs.progress import Progress

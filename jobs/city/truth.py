@@ -14,7 +14,7 @@ from jobs.city.dice import Bools, Ints, Numbers
 from jobs.city.entities import Entities
 from jobs.city.people import People
 from jobs.city.registers.register import Subject
-from jobs.city.spoiling import RuleBook
+from jobs.city.rows import RuleBook
 from jobs.city.text import Text, take, vocabulary
 from jobs.city.towns import TOWN_CODES
 from jobs.city.world import Change, World

@@ -12,6 +12,7 @@ from jobs.city.registers.benefits import (
 )
 from jobs.city.registers.licences import ADMINISTRATIVE_LICENCE
 from jobs.city.registers.market import MARKET_REGISTER
+from jobs.city.registers.marriages import MARRIAGE_REGISTER
 from jobs.city.registers.penalties import ADMINISTRATIVE_PENALTY
 from jobs.city.registers.people import FLOATING_REGISTER, HOUSEHOLD_REGISTER
 from jobs.city.registers.places import (
@@ -28,7 +29,6 @@ from jobs.city.registers.vital import (
     BIRTH_CERTIFICATE,
     CREMATION_RECORD,
     DEATH_CERTIFICATE,
-    MARRIAGE_REGISTER,
 )
 from jobs.city.registers.work import INSURANCE_REGISTER, PUBLIC_PAYROLL
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from jobs.city.clerks import HOUSEHOLD, Clerk
+from jobs.city.counties import COUNTY_NAMES
 from jobs.city.dice import Dice, Ints, Numbers
 from jobs.city.households import CHILD, FATHER, GRANDCHILD, HEAD, MOTHER, SPOUSE
 from jobs.city.identifiers import phones
 from jobs.city.names import full_names
-from jobs.city.people import COUNTY_NAMES
 from jobs.city.registers.register import (
     Batch,
     Columns,

@@ -9,8 +9,9 @@ from typing import TypeAlias
 import numpy as np
 
 from jobs.city.dice import Bools, Ints, Numbers
+from jobs.city.lives import Life
 from jobs.city.text import Text, iso_time
-from jobs.city.world import Life, World
+from jobs.city.world import World
 
 Columns: TypeAlias = Mapping[str, Text]
 """Values by contract column in canonical form: codes, ISO dates, plain decimals."""
