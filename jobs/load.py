@@ -27,7 +27,7 @@ from jobs.steps import LateSteps, Steps
 from lake import failpoints
 from lake.deliveries import Counts, Delivery, DeliveryStatus, Plan, receipt
 from pipelines import gates
-from pipelines.difference import Outcome, tally
+from pipelines.difference import Outcome
 
 HOLD_AT_LEAST = 100
 """Fewer vanished keys than this never hold a snapshot."""
@@ -134,7 +134,7 @@ def _judge(relations: Relations) -> Counts:
     broken: Counter[str] = Counter()
     warned: Counter[str] = Counter()
     deletes = 0
-    for row in relations.workspace.rows(tally("classified")).to_pylist():
+    for row in relations.tallies():
         outcome, n = row["_outcome"], row["n"]
         if outcome is None:
             raise _refusal(relations)

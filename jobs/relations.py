@@ -8,6 +8,7 @@ of the plan; that is why a rerun after a crash computes the same rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -25,11 +26,19 @@ from pipelines import late
 from pipelines.difference import (
     Base,
     Moment,
-    classify,
+    classified,
+    contested,
+    contested_rows,
     current_rows,
     open_quarantine,
+    outcomes,
+    placed,
     received_hashes,
+    recognised,
+    tally,
+    tally_recognised,
     tombstones,
+    unrecognised,
     vanished,
 )
 from pipelines.outputs import Stamp, changed_keys
@@ -63,6 +72,7 @@ class Relations:
         self.settled = context.ledger.settled(contract.id)
         self.later = [d for d in self.settled if d.order > delivery.order]
         self.base: Mapping[str, int | None] = {}
+        self._codes: Mapping[str, Codes] = {}
 
     @property
     def is_snapshot(self) -> bool:
@@ -94,6 +104,11 @@ class Relations:
         """Whether keys can have vanished: a snapshot that meets current rows."""
         return self.has_curated and self.is_snapshot
 
+    @property
+    def has_recognised(self) -> bool:
+        """Whether rows may be known by their hash: what came late is judged against the past."""
+        return self.has_vanished and not self.later
+
     def shapes(self) -> list[shapes.Shape]:
         """The tables that the delivery may write."""
         written = [self.raw, self.curated, self.quarantine]
@@ -108,7 +123,7 @@ class Relations:
         return {name: self.context.tables.version(name) for name in names}
 
     def prepare(self, base: Mapping[str, int | None]) -> None:
-        """Name all relations that judging reads, and `classified`, which is computed once."""
+        """Name all relations that judging reads, then judge: every query reads `base` alone."""
         self.base = base
         workspace, contract, landing = self.workspace, self.contract, self.context.landing
         files = [LandedFile(str(landing.path(f.sha256)), f.name) for f in self.delivery.files]
@@ -125,14 +140,57 @@ class Relations:
                 workspace.add_table(name, path, base[shape.table])
         if self.has_quarantine:
             workspace.add_query("open_bad", open_quarantine("quarantine"), keep=True)
-        codes = self._codes()
-        rules = row_rules(contract, codes, self.delivery.received_at.replace(tzinfo=None))
-        judged = judge(contract, standardize(contract, "delivered"), rules, codes)
-        classified = classify(contract, judged, self.moment, self._compared_with())
-        workspace.add_query("classified", classified, keep=True)
+        self._codes = self._code_values()
+        self._judge()
+
+    # --- judging -----------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        """
+        Name `judged`, `outcomes` and `classified`, and in a snapshot that meets current rows
+        `recognised`, `contested` and `vanished`.
+        """
+        workspace, contract = self.workspace, self.contract
+        if self.has_recognised:
+            workspace.add_query("current", current_rows(contract, "curated"))
+            known = recognised(contract, "delivered", "current")
+            workspace.add_query("recognised", known, keep=True)
+            workspace.add_query("fresh", unrecognised("delivered", "recognised"))
+            self._add_judged("judged_fresh", "fresh")
+            rivals = contested(contract, "recognised", "judged_fresh")
+            workspace.add_query("contested", rivals, keep=True)
+            both: exp.Query = exp.select("*").from_("judged_fresh")
+            if self.count("contested"):
+                workspace.add_query("contested_rows", contested_rows("delivered", "contested"))
+                self._add_judged("judged_again", "contested_rows")
+                both = exp.union(both, exp.select("*").from_("judged_again"), distinct=False)
+            workspace.add_query("judged", both)
+        else:
+            self._add_judged("judged", "delivered")
+        found = outcomes(contract, "judged", self._compared_with())
+        workspace.add_query("outcomes", found, keep=True)
+        workspace.add_query("classified", classified(contract, "judged", "outcomes"))
         if self.has_vanished:
-            gone = vanished(contract, "classified", "current")
+            known_ = "recognised" if self.has_recognised else None
+            gone = vanished(contract, "outcomes", known_, "current")
             workspace.add_query("vanished", gone, keep=True)
+
+    def _add_judged(self, name: str, delivered: str) -> None:
+        """Relation `name` holds the rows of `delivered`, typed and judged by every rule."""
+        contract = self.contract
+        received_at = self.delivery.received_at.replace(tzinfo=None)
+        rules = row_rules(contract, self._codes, received_at)
+        judged = judge(contract, standardize(contract, delivered), rules, self._codes)
+        self.workspace.add_query(name, placed(contract, judged, self.moment), keep=True)
+
+    def tallies(self) -> list[dict[str, Any]]:
+        """How many delivered rows had which outcome and broke which rules."""
+        rows: list[dict[str, Any]] = self.workspace.rows(tally("outcomes")).to_pylist()
+        if self.has_recognised:
+            known = self.workspace.rows(tally_recognised("recognised", "contested")).to_pylist()
+            nothing = {"_delete": False, "_broken_rules": [], "_warned_rules": []}
+            rows += [nothing | row for row in known]
+        return rows
 
     def count(self, relation: str) -> int:
         """How many rows a relation has."""
@@ -141,7 +199,7 @@ class Relations:
 
     def ended_keys(self) -> exp.Query:
         """The keys whose current row is replaced or taken away."""
-        return changed_keys("classified", "vanished" if self.has_vanished else None)
+        return changed_keys(self.contract, "classified", "vanished" if self.has_vanished else None)
 
     def _compared_with(self) -> Base:
         workspace, contract = self.workspace, self.contract
@@ -152,10 +210,12 @@ class Relations:
             workspace.add_query("events", late.good_events(contract, "raw", spans), keep=True)
         base = Base()
         if self.has_curated:
-            rows = current_rows(contract, "curated")
             if self.later and self.is_snapshot:
-                rows = late.state_before(contract, "events", self.moment)
-            workspace.add_query("current", rows)
+                before = late.state_before(contract, "events", self.moment)
+                workspace.add_query("current", before)
+            elif not self.has_recognised:
+                rows = current_rows(contract, "curated", touched="judged")
+                workspace.add_query("current", rows)
             base = Base(current="current")
         if self.is_snapshot or not self.has_raw:
             return base
@@ -177,7 +237,7 @@ class Relations:
             }
         )
 
-    def _codes(self) -> dict[str, Codes]:
+    def _code_values(self) -> dict[str, Codes]:
         codes: dict[str, Codes] = {}
         for c in self.contract.columns:
             if c.code_table:

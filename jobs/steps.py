@@ -77,7 +77,7 @@ class Steps:
         if relations.base[relations.history.table] is None:
             self._append(relations.history, opened)
             return
-        self.workspace.add_query("open_intervals", outputs.open_intervals(self.contract, "history"))
+        self.workspace.add_query("open_intervals", outputs.open_intervals("history"))
         ended = outputs.ended_intervals(
             self.contract, self.stamp, relations.ended_keys(), "open_intervals"
         )

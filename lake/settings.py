@@ -8,6 +8,7 @@ A profile is a YAML file of the site's `conf/`; `REDCLIFF_*` variables win over 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -21,12 +22,12 @@ from catalog.errors import EnvironmentProblem, UsageError
 
 DEFAULT_PROFILE = "local"
 DEFAULTS: Mapping[str, str | int] = {
-    "engine": "spark",
+    "engine": "embedded",
     "lake": "lake",
     "landing": "landing",
     "settle_seconds": 300,
 }
-KEYS = ("engine", "lake", "landing", "settle_seconds", "site_secret", "state_url")
+KEYS = ("engine", "lake", "landing", "memory", "settle_seconds", "site_secret", "state_url")
 SECRET_CHARACTERS = 16
 """The shortest site secret that is accepted; generated ones have 64."""
 
@@ -39,6 +40,7 @@ class Settings:
     `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
+    `memory` bounds the engine, such as `700MB`; None leaves it to the engine.
     """
 
     home: Path
@@ -50,6 +52,7 @@ class Settings:
     settle_seconds: int
     site_secret: bytes = field(repr=False)
     profile: str
+    memory: str | None = None
 
 
 def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -80,6 +83,7 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
         settle_seconds=_seconds(values["settle_seconds"]),
         site_secret=_secret(values.get("site_secret"), home),
         profile=profile or DEFAULT_PROFILE,
+        memory=_memory(values.get("memory")),
     )
 
 
@@ -143,6 +147,14 @@ def _seconds(value: Any) -> int:
     if not text.isdecimal():
         raise UsageError(f"settle_seconds: {text!r} is not a whole number of seconds")
     return int(text)
+
+
+def _memory(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not re.fullmatch(r"[1-9][0-9]*(MB|GB)", str(value)):
+        raise UsageError(f"memory: {value!r} is no amount of memory; write 700MB or 2GB")
+    return str(value)
 
 
 def _make_home(home: Path) -> None:

@@ -43,10 +43,17 @@ def delta_type(data_type: DataType) -> PrimitiveType | MapType | ArrayType:
 
 
 class Tables:
-    """The tables under one root, by name `<layer>.<theme>__<dataset>[__<part>]`."""
+    """
+    The tables under one root, by name `<layer>.<theme>__<dataset>[__<part>]`.
+
+    What a version holds never changes, so it is asked once; the newest version is asked each time.
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self._opened: dict[str, DeltaTable] = {}
+        self._rows: dict[tuple[str, int], int] = {}
+        self._values: dict[tuple[str, str, int], pa.ChunkedArray] = {}
 
     def path(self, table: str) -> str:
         """Where the table lies: `<root>/<layer>/<theme>__<dataset>`."""
@@ -59,11 +66,16 @@ class Tables:
         return sorted(f"{log.parent.parent.name}.{log.parent.name}" for log in found)
 
     def open(self, table: str) -> DeltaTable | None:
-        """The table, or None when it does not exist."""
+        """The table as it stands now, or None when it does not exist."""
+        opened = self._opened.get(table)
+        if opened is not None:
+            opened.update_incremental()
+            return opened
         try:
-            return DeltaTable(self.path(table))
+            opened = DeltaTable(self.path(table))
         except TableNotFoundError:
             return None
+        return self._opened.setdefault(table, opened)
 
     def version(self, table: str) -> int | None:
         """The newest version of the table, or None when it does not exist."""
@@ -116,11 +128,21 @@ class Tables:
 
     def rows(self, table: str, version: int | None = None) -> int:
         """How many rows a version (default: the newest) holds, from the log's statistics."""
-        if self.open(table) is None:
+        opened = self.open(table)
+        if opened is None:
             return 0
-        return DeltaTable(self.path(table), version=version).count()
+        newest = opened.version()
+        at = newest if version is None else version
+        if (table, at) not in self._rows:
+            held = opened if at == newest else DeltaTable(self.path(table), version=at)
+            self._rows[table, at] = held.count()
+        return self._rows[table, at]
 
     def values(self, table: str, column: str, version: int) -> pa.ChunkedArray:
         """The distinct values of one column at a version; for code tables and the like."""
-        found = DeltaTable(self.path(table), version=version).to_pyarrow_table(columns=[column])
-        return pc.unique(found[column].drop_null())
+        key = table, column, version
+        if key not in self._values:
+            held = DeltaTable(self.path(table), version=version)
+            found = held.to_pyarrow_table(columns=[column])
+            self._values[key] = pc.unique(found[column].drop_null())
+        return self._values[key]

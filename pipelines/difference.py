@@ -22,10 +22,10 @@ from enum import StrEnum
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, column, query, sql
+from catalog.dialect import all_of, call, column, query, sql
 from catalog.vocabulary import Mode
 from pipelines.rules import BROKEN_RULES, KEY_UNIQUE, WARNED_RULES, is_delete
-from pipelines.standardize import TECHNICAL, standardize, text
+from pipelines.standardize import TECHNICAL, row_hash, standardize, text
 
 
 class Outcome(StrEnum):
@@ -128,8 +128,21 @@ MOMENT = """concat(CAST(known._business_date AS varchar), '|',
 """The moment of a delivery in relation `known`, as `Moment.text` writes it."""
 
 
-def current_rows(contract: Contract, curated: str) -> exp.Query:
-    """Key, hash, delivery and order of every current row; `known` tells moments."""
+def same_key(contract: Contract, a: str, b: str) -> exp.Expr:
+    """Whether rows of the relations `a` and `b` have one key; never true where a part is absent."""
+    return all_of(exp.EQ(this=column(k, a), expression=column(k, b)) for k in contract.key)
+
+
+def current_rows(contract: Contract, curated: str, touched: str | None = None) -> exp.Select:
+    """
+    Key, hash, delivery and order of every current row, or of those whose keys stand in relation
+    `touched`; `known` tells moments.
+    """
+    rows = exp.select(exp.Star()).from_(exp.to_table(curated).as_("t"))
+    if touched is not None:
+        # Before anything is computed: a day of changes touches few of many rows.
+        key = exp.select("1").from_(exp.to_table(touched).as_("n"))
+        rows = rows.where(exp.Exists(this=key.where(same_key(contract, "n", "t"))))
     moment = sql(MOMENT)
     return (
         exp.select(
@@ -141,7 +154,7 @@ def current_rows(contract: Contract, curated: str) -> exp.Query:
                 order_text(contract, moment, column("_business_date", "known"), "t"), "_order"
             ),
         )
-        .from_(exp.to_table(curated).as_("t"))
+        .from_(rows.subquery("t"))
         .join("known", on="t._delivery_id = known._delivery_id")
     )
 
@@ -212,6 +225,80 @@ def tombstones(contract: Contract, raw: str) -> exp.Query:
     )
 
 
+# --- rows that are known by their hash ----------------------------------------------------
+
+
+def recognised(contract: Contract, delivered: str, current: str) -> exp.Query:
+    """
+    The rows of a snapshot that stand in `current` just as they came, each with its key.
+
+    What has been accepted is not judged again, and not even typed: a day costs what changed.
+    """
+    texts = exp.select(
+        *[exp.alias_(column(c.name), f"_text_{c.name}") for c in contract.delivered_columns],
+        *[column(t) for t in ("_file", "_row_number", "_fault", "_record")],
+    ).from_(delivered)
+    hashed = exp.select("_file", "_row_number", exp.alias_(row_hash(contract), "_row_hash")).from_(
+        texts.subquery("texts")
+    )
+    return (
+        exp.select("d.*", *[column(k, "c") for k in contract.key])
+        .from_(hashed.subquery("d"))
+        .join(exp.to_table(current).as_("c"), on="d._row_hash = c._row_hash")
+    )
+
+
+SAME_ROW = "{0}._file = {1}._file AND {0}._row_number = {1}._row_number"
+"""Whether two relations mean one delivered row."""
+
+
+def unrecognised(delivered: str, recognised_: str) -> exp.Query:
+    """The delivered rows that nothing is known of yet."""
+    return query(
+        f"""SELECT d.* FROM {delivered} AS d
+            LEFT JOIN {recognised_} AS r ON {SAME_ROW.format("d", "r")}
+            WHERE r._row_number IS NULL"""
+    )
+
+
+def contested(contract: Contract, recognised_: str, judged: str) -> exp.Query:
+    """The recognised rows whose key another row of the snapshot claims too: both are judged."""
+    return (
+        exp.select("r._file", "r._row_number")
+        .from_(exp.to_table(recognised_).as_("r"))
+        .where(
+            exp.Exists(
+                this=exp.select("1")
+                .from_(exp.to_table(judged).as_("n"))
+                .where(same_key(contract, "n", "r"))
+            )
+        )
+    )
+
+
+def contested_rows(delivered: str, contested_: str) -> exp.Query:
+    """The contested rows as they were delivered."""
+    return query(
+        f"""SELECT d.* FROM {delivered} AS d
+            JOIN {contested_} AS r ON {SAME_ROW.format("d", "r")}"""
+    )
+
+
+def tally_recognised(recognised_: str, contested_: str) -> exp.Query:
+    """The tally of the recognised rows: unchanged, or a duplicate of one that is."""
+    return query(
+        f"""SELECT CASE WHEN r._copy = 1 THEN :unchanged ELSE :duplicate END AS _outcome,
+                   count(*) AS n
+            FROM (SELECT _file, _row_number, row_number() OVER (
+                    PARTITION BY _row_hash ORDER BY _file, _row_number) AS _copy
+                  FROM {recognised_}) AS r
+            LEFT JOIN {contested_} AS k ON {SAME_ROW.format("r", "k")}
+            WHERE k._row_number IS NULL GROUP BY 1""",
+        unchanged=Outcome.UNCHANGED.value,
+        duplicate=Outcome.DUPLICATE.value,
+    )
+
+
 # --- outcomes ------------------------------------------------------------------------------
 
 
@@ -224,45 +311,63 @@ class Base:
     tombstones: str | None = None
 
 
-def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base) -> exp.Select:
+def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select:
     """
-    Add `_key`, `_order`, `_delete`, `_copy` and `_outcome` to every row of `judged`.
-
-    Every delivered row comes out exactly once, also one whose file must be refused: `_outcome`
-    is then NULL and nothing else of the delivery counts.
+    The judged rows, as text and typed, with `_key`, `_sequence`, `_order` and `_delete`.
     """
-    source = contract.source
-    assert source is not None
-    snapshot = source.mode is Mode.SNAPSHOT
     day = sql("business_date()")
-    keyed = exp.select(
-        exp.Star(),
+    return exp.select(
+        *[text(c.name) for c in contract.delivered_columns],
+        *[column(c.name) for c in contract.columns],
+        *[column(t) for t in TECHNICAL],
+        "_row_hash",
+        BROKEN_RULES,
+        WARNED_RULES,
         exp.alias_(sql("CASE WHEN _fault IS NULL THEN :k END", k=key_text(contract)), "_key"),
         exp.alias_(sequence_text(contract, day), "_sequence"),
         exp.alias_(order_text(contract, exp.Literal.string(moment.text), day), "_order"),
         exp.alias_(is_delete(contract), "_delete"),
     ).from_(judged.subquery("judged", copy=False), copy=False)
 
+
+def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
+    """
+    What became of every row of relation `judged` (`placed`): `_outcome`, `_copy` (which of the
+    rows with this hash it is) and `_broken_rules`, with what is needed to count and to join.
+
+    Every judged row comes out exactly once, also one whose file must be refused: `_outcome`
+    is then NULL and nothing else of the delivery counts.
+    """
+    source = contract.source
+    assert source is not None
+    snapshot = source.mode is Mode.SNAPSHOT
+    keys = [column(k) for k in contract.key]
+    carried = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
+    key = ", ".join(k.sql("trino") for k in keys)
     rivalled = (
         sql(
-            """_key IS NOT NULL AND min(_row_hash) OVER (PARTITION BY _key, _sequence)
-               <> max(_row_hash) OVER (PARTITION BY _key, _sequence)"""
+            f"""_key IS NOT NULL AND min(_row_hash) OVER (PARTITION BY {key}, _sequence)
+               <> max(_row_hash) OVER (PARTITION BY {key}, _sequence)"""
         )
         if snapshot
         else exp.false()
     )
+    # Only what is compared goes through the windows: the rows themselves are wide.
     compared = exp.select(
-        exp.Star(),
+        *keys,
+        *carried,
+        "_sequence",
+        BROKEN_RULES,
+        WARNED_RULES,
         exp.alias_(
             sql("row_number() OVER (PARTITION BY _row_hash ORDER BY _file, _row_number)"), "_copy"
         ),
         exp.alias_(rivalled, "_rivalled"),
-    ).from_(keyed.subquery("keyed", copy=False), copy=False)
+    ).from_(judged)
 
-    known = compared.subquery("r", copy=False)
     eligible = [sql("NOT has_any(r._broken_rules)"), sql("NOT r._rivalled"), sql("r._copy = 1")]
     marked = exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("r"))).from_(
-        known, copy=False
+        compared.subquery("r")
     )
     if base.received is not None:
         marked = marked.join(
@@ -277,7 +382,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
         exp.Star(),
         exp.alias_(
             sql(
-                """row_number() OVER (PARTITION BY _key, _eligible
+                f"""row_number() OVER (PARTITION BY {key}, _eligible
                      ORDER BY _sequence DESC, _file DESC, _row_number DESC)"""
             ),
             "_rank",
@@ -292,16 +397,8 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
         .when(sql("n._rank > 1"), _is(Outcome.SUPERSEDED))
     )
     parted = exp.select(
-        *[
-            exp.column(t.name, table="n", quoted=True)
-            for t in map(lambda c: text(c.name), contract.delivered_columns)
-        ],
-        *[column(c.name, "n") for c in contract.columns],
-        *[column(t, "n") for t in TECHNICAL],
-        *[
-            column(t, "n")
-            for t in ("_row_hash", "_key", "_order", "_delete", "_copy", WARNED_RULES)
-        ],
+        *[column(k, "n") for k in contract.key],
+        *[column(t, "n") for t in (*carried, "_copy", WARNED_RULES)],
         exp.alias_(
             sql(
                 """CASE WHEN n._rivalled THEN appended(n._broken_rules, :name)
@@ -313,7 +410,10 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
     ).from_(ranked.subquery("n", copy=False), copy=False)
     if base.current is not None:
         parted = parted.join(
-            exp.to_table(base.current).as_("c"), on="n._key = c._key", join_type="left", copy=False
+            exp.to_table(base.current).as_("c"),
+            on=same_key(contract, "n", "c"),
+            join_type="left",
+            copy=False,
         )
         if snapshot:
             outcome = outcome.when(sql("n._row_hash = c._row_hash"), _is(Outcome.UNCHANGED))
@@ -325,7 +425,7 @@ def classify(contract: Contract, judged: exp.Select, moment: Moment, base: Base)
         )
         outcome = outcome.when(sql("d._order >= n._order"), _is(Outcome.SUPERSEDED))
     if source.mode is Mode.CHANGES:
-        absent = sql("c._key IS NULL") if base.current is not None else exp.true()
+        absent = sql("c._row_hash IS NULL") if base.current is not None else exp.true()
         outcome = outcome.when(exp.and_(sql("n._delete"), absent), _is(Outcome.UNCHANGED))
     return parted.select(exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"), copy=False)
 
@@ -334,19 +434,34 @@ def _is(outcome: Outcome) -> exp.Expr:
     return exp.Literal.string(outcome.value)
 
 
-def tally(classified: str) -> exp.Query:
+def classified(contract: Contract, judged: str, outcomes_: str) -> exp.Query:
+    """The judged rows, whole, with what became of them."""
+    whole = [f"_text_{c.name}" for c in contract.delivered_columns]
+    whole += [c.name for c in contract.columns]
+    whole += [*TECHNICAL, "_row_hash", "_key", "_order", "_delete"]
+    known = ("_copy", WARNED_RULES, BROKEN_RULES, "_outcome")
+    return (
+        exp.select(*[column(n, "j") for n in whole], *[column(n, "o") for n in known])
+        .from_(exp.to_table(judged).as_("j"))
+        .join(exp.to_table(outcomes_).as_("o"), on=SAME_ROW.format("j", "o"))
+    )
+
+
+def tally(outcomes_: str) -> exp.Query:
     """How many rows of which outcome broke which rules: a handful of rows."""
     return query(
         f"""SELECT _outcome, _delete, _broken_rules, _warned_rules, count(*) AS n
-            FROM {classified} GROUP BY _outcome, _delete, _broken_rules, _warned_rules"""
+            FROM {outcomes_} GROUP BY _outcome, _delete, _broken_rules, _warned_rules"""
     )
 
 
-def vanished(contract: Contract, classified: str, current: str) -> exp.Query:
+def vanished(
+    contract: Contract, outcomes_: str, recognised_: str | None, current: str
+) -> exp.Query:
     """The current rows whose keys a snapshot no longer holds, not even among its bad rows."""
-    return query(
-        f"""SELECT c.* FROM {current} AS c
-            LEFT JOIN (SELECT DISTINCT _key FROM {classified} WHERE _key IS NOT NULL) AS n
-              ON c._key = n._key
-            WHERE n._key IS NULL"""
-    )
+    there = exp.select("1").from_(exp.to_table(outcomes_).as_("n"))
+    gone = [exp.not_(exp.Exists(this=there.where(same_key(contract, "n", "c"))))]
+    if recognised_ is not None:
+        same = exp.select("1").from_(exp.to_table(recognised_).as_("r"))
+        gone.append(exp.not_(exp.Exists(this=same.where("r._row_hash = c._row_hash"))))
+    return exp.select("c.*").from_(exp.to_table(current).as_("c")).where(*gone)

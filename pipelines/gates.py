@@ -14,7 +14,7 @@ from sqlglot import exp
 from catalog.contract import Contract, Rule
 from catalog.dialect import any_of, column, query, sql
 from catalog.vocabulary import Consumer
-from pipelines.difference import key_text
+from pipelines.difference import same_key
 
 
 def load_blocking(contract: Contract) -> list[Rule]:
@@ -32,12 +32,8 @@ def table_after(
         return applied
     staying = (
         exp.select(*[column(c.name, "t") for c in contract.columns])
-        .from_(
-            exp.select(exp.Star(), exp.alias_(key_text(contract), "_key"))
-            .from_(curated)
-            .subquery("t")
-        )
-        .join(ended.subquery("e"), on="t._key = e._key", join_type="left")
+        .from_(exp.to_table(curated).as_("t"))
+        .join(ended.subquery("e"), on=same_key(contract, "t", "e"), join_type="left")
         .where(sql("e._key IS NULL"))
     )
     return exp.union(staying, applied, distinct=False)

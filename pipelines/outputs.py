@@ -16,7 +16,7 @@ from catalog.contract import Contract
 from catalog.dialect import cast_to, column, literal, query, sql
 from catalog.shapes import history_shape, quarantine_shape, raw_shape
 from catalog.vocabulary import Mode
-from pipelines.difference import Outcome, canonical_text, key_text
+from pipelines.difference import Outcome, canonical_text, same_key
 
 ACCEPTED_EVENTS = (Outcome.APPLIED, Outcome.SUPERSEDED, Outcome.UNCHANGED)
 
@@ -206,16 +206,9 @@ def opened_intervals(contract: Contract, stamp: Stamp, classified: str) -> exp.Q
     )
 
 
-def open_intervals(contract: Contract, history: str) -> exp.Query:
-    """The believed intervals that last until today, with the key as text."""
-    return (
-        exp.select(
-            exp.Column(this=exp.Star(), table=exp.to_identifier("h")),
-            exp.alias_(key_text(contract, "h"), "_key"),
-        )
-        .from_(exp.to_table(history).as_("h"))
-        .where("h._valid_to IS NULL AND h._replaced_by IS NULL")
-    )
+def open_intervals(history: str) -> exp.Query:
+    """The believed intervals that last until today."""
+    return query(f"SELECT * FROM {history} WHERE _valid_to IS NULL AND _replaced_by IS NULL")
 
 
 def ended_intervals(
@@ -242,16 +235,17 @@ def ended_intervals(
             exp.alias_(literal("update"), "_op"),
         )
         .from_(exp.to_table(intervals).as_("h"))
-        .join(ended_keys.subquery("k"), on="h._key = k._key")
+        .join(ended_keys.subquery("k"), on=same_key(contract, "h", "k"))
     )
 
 
-def changed_keys(classified: str, vanished: str | None) -> exp.Query:
-    """The keys whose current row this delivery replaces or takes away."""
-    applied = query(f"SELECT _key FROM {classified} WHERE _outcome = 'applied'")
+def changed_keys(contract: Contract, classified: str, vanished: str | None) -> exp.Query:
+    """The keys whose current row this delivery replaces or takes away, in columns and as text."""
+    key = [*[column(k) for k in contract.key], column("_key")]
+    applied = exp.select(*key).from_(classified).where("_outcome = 'applied'")
     if vanished is None:
         return applied
-    return exp.union(applied, query(f"SELECT _key FROM {vanished}"), distinct=False)
+    return exp.union(applied, exp.select(*key).from_(vanished), distinct=False)
 
 
 def accepted_keys(classified: str, vanished: str | None) -> exp.Query:

@@ -1,4 +1,4 @@
-"""What all tests share: one Spark session, and temporary homes."""
+"""What all tests share: one engine of each kind, and temporary homes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The one engine of a test session; no test changes its settings."""
+    """The engine of nearly all tests; no test changes its settings."""
+    from lake.engines.embedded import EmbeddedEngine
+
+    started = EmbeddedEngine(tmp_path_factory.mktemp("embedded"))
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Spark, for what only it does and for the comparison of the two."""
     from lake.engines.spark import SparkEngine, start_session
     from lake.toolchain import delta_jars, find_java
 

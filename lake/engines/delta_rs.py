@@ -16,19 +16,24 @@ def read(path: str, version: int | None = None) -> pa.Table:
     return DeltaTable(path, version=version).to_pyarrow_table()
 
 
-def append(path: str, rows: pa.Table, transaction: Transaction) -> None:
+def append(path: str, rows: pa.Table | pa.RecordBatchReader, transaction: Transaction) -> None:
     """Append `rows` in one commit; the caller has asked whether the transaction stands."""
     table = DeltaTable(path)
-    write_deltalake(
-        table, _fitted(rows, table), mode="append", commit_properties=_properties(transaction)
-    )
+    schema = _fitting(rows.schema, table)
+    if isinstance(rows, pa.RecordBatchReader):
+        batches = (b.select(schema.names).cast(schema) for b in rows)
+        fitted = pa.RecordBatchReader.from_batches(schema, batches)
+    else:
+        fitted = rows.select(schema.names).cast(schema)
+    write_deltalake(table, fitted, mode="append", commit_properties=_properties(transaction))
 
 
 def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
     """Merge `rows`, each with an `_op`, in one commit."""
     table = DeltaTable(path)
-    fitted = _fitted(rows.drop_columns(["_op"]), table).append_column("_op", rows["_op"])
-    names = [name for name in fitted.column_names if name != "_op"]
+    schema = _fitting(rows.schema, table)
+    fitted = rows.select(schema.names).cast(schema).append_column("_op", rows["_op"])
+    names = schema.names
     updated = merge.updates if merge.updates is not None else tuple(names)
     on = [f"t.{name} = s.{name}" for name in merge.on]
     if merge.target is not None:
@@ -56,8 +61,7 @@ def _properties(transaction: Transaction) -> CommitProperties:
     )
 
 
-def _fitted(rows: pa.Table, table: DeltaTable) -> pa.Table:
-    """`rows` with the table's columns, in its order and types; nullable where rows are deletes."""
+def _fitting(given: pa.Schema, table: DeltaTable) -> pa.Schema:
+    """The columns of the table that `given` has, in the table's order and types, all nullable."""
     schema = pa.schema(table.schema())
-    fields = [pa.field(f.name, f.type) for f in schema if f.name in rows.column_names]
-    return rows.select([f.name for f in fields]).cast(pa.schema(fields))
+    return pa.schema([pa.field(f.name, f.type) for f in schema if f.name in given.names])

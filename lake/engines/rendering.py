@@ -8,13 +8,15 @@ here, and sqlglot writes the rest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from inspect import signature
 
 from sqlglot import exp
 
-from catalog.dialect import Rewrite, replace_calls, sql, unfold
+from catalog.dialect import Rewrite, macros, replace_calls, sql, unfold
 
 
 def _spark_ratio(a: exp.Expr, b: exp.Expr, scale: exp.Expr) -> exp.Expr:
@@ -76,7 +78,52 @@ SPARK: Mapping[str, Rewrite] = {
     "has_any": lambda x: sql("cardinality(:x) > 0", x=x),
 }
 
-ENGINES: Mapping[str, Mapping[str, Rewrite]] = {"spark": SPARK}
+
+def _duckdb_ratio(a: exp.Expr, b: exp.Expr, scale: exp.Expr) -> exp.Expr:
+    """The same whole numbers as on Spark; `//` cuts towards zero on both."""
+    return _spark_ratio(a, b, scale)
+
+
+def _duckdb_record_json(*pairs: exp.Expr) -> exp.Expr:
+    return exp.cast(_named("json_object", *pairs), "VARCHAR")
+
+
+def _duckdb_map_of_present(*pairs: exp.Expr) -> exp.Expr:
+    """A map without the entries whose value is NULL."""
+    entries = [
+        exp.Struct(
+            expressions=[
+                exp.PropertyEQ(this=exp.to_identifier("k"), expression=k.copy()),
+                exp.PropertyEQ(this=exp.to_identifier("v"), expression=v.copy()),
+            ]
+        )
+        for k, v in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    present = exp.Lambda(this=sql("NOT e.v IS NULL"), expressions=[exp.to_identifier("e")])
+    return _named(
+        "map_from_entries", _named("list_filter", exp.Array(expressions=entries), present)
+    )
+
+
+DUCKDB: Mapping[str, Rewrite] = {
+    "row_hash_of": lambda x: sql("substr(:h, 1, 32)", h=_named("sha256", x)),
+    "timestamp_text": lambda x: _named("strftime", x, exp.Literal.string("%Y-%m-%d %H:%M:%S.%g")),
+    "to_milliseconds": lambda x: _named("date_trunc", exp.Literal.string("millisecond"), x),
+    "to_local_milliseconds": lambda x: _named("date_trunc", exp.Literal.string("millisecond"), x),
+    "record_json": _duckdb_record_json,
+    "ratio": _duckdb_ratio,
+    "first_of": lambda x: _named("list_extract", x, exp.Literal.number(1)),
+    "without_nulls": lambda x: _named(
+        "list_filter",
+        x,
+        exp.Lambda(this=sql("NOT e IS NULL"), expressions=[exp.to_identifier("e")]),
+    ),
+    "map_of_present": _duckdb_map_of_present,
+    "appended": lambda x, y: _named("list_append", x, y),
+    "has_any": lambda x: exp.GT(this=_named("len", x), expression=exp.Literal.number(0)),
+}
+
+ENGINES: Mapping[str, Mapping[str, Rewrite]] = {"spark": SPARK, "duckdb": DUCKDB}
 
 _SPARK_TYPES = {
     exp.DataType.Type.TIMESTAMP: exp.DataType.Type.TIMESTAMPNTZ,
@@ -87,7 +134,11 @@ _SPARK_TYPES = {
 def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     """
     The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
+
+    DuckDB knows redcliff's functions as macros (`macro_definitions`), with their day in them.
     """
+    if engine == "duckdb":
+        return replace_calls(tree, DUCKDB).sql(dialect="duckdb", copy=False)
     plain = replace_calls(unfold(tree, day), ENGINES[engine], copy=False)
     if engine == "spark":
         for data_type in plain.find_all(exp.DataType):
@@ -95,3 +146,22 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
                 data_type.set("this", _SPARK_TYPES[data_type.this])
                 data_type.set("expressions", None)
     return plain.sql(dialect=engine, copy=False)
+
+
+@lru_cache(maxsize=64)
+def macro_definitions(engine: str, day: date | None) -> tuple[str, ...]:
+    """Statements that define redcliff's own functions; those of a day only where there is one."""
+    return tuple(_macro_definitions(engine, day))
+
+
+def _macro_definitions(engine: str, day: date | None) -> Iterator[str]:
+    for name, rewrite in macros(day).items():
+        parameters = list(signature(rewrite).parameters)
+        try:
+            body = rewrite(*(exp.column(p) for p in parameters))
+        except ValueError:
+            continue
+        yield (
+            f"CREATE OR REPLACE TEMP MACRO {name}({', '.join(parameters)}) AS "
+            f"({render(body, engine)})"
+        )

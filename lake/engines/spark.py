@@ -64,6 +64,9 @@ SETTINGS = {
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
+MEMORY = "2g"
+"""The driver's heap, which in local mode is all there is."""
+
 SMALL_TABLE_ROWS = 200_000
 """A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
 

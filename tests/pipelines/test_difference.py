@@ -10,8 +10,19 @@ import pytest
 from sqlglot import exp
 
 from catalog.contract import Contract
-from lake.engine import Engine
-from pipelines.difference import Base, Moment, classify, tally
+from lake.engine import Engine, Workspace
+from pipelines.difference import (
+    Base,
+    Moment,
+    contested,
+    placed,
+    recognised,
+    tally,
+    tally_recognised,
+    unrecognised,
+    vanished,
+)
+from pipelines.difference import outcomes as outcomes_of
 from pipelines.rules import Codes, judge, row_rules
 from pipelines.standardize import standardize
 from tests.pipelines.contracts import CHANGES, REGISTER, delivered
@@ -19,6 +30,20 @@ from tests.pipelines.contracts import CHANGES, REGISTER, delivered
 DAY = date(2025, 3, 3)
 SEXES = {"sex_code": Codes(listed=("1", "2"))}
 Row = Mapping[str, str | None]
+
+
+def judge_rows(
+    workspace: Workspace,
+    contract: Contract,
+    base: Base,
+    delivered_: str = "delivered",
+    codes: Mapping[str, Codes] = SEXES,
+) -> None:
+    """Name `judged` and `outcomes` for the delivered rows."""
+    rules = row_rules(contract, codes, datetime(2025, 3, 4))
+    judged = judge(contract, standardize(contract, delivered_), rules, codes)
+    workspace.add_query("judged", placed(contract, judged, Moment(DAY, 1)), keep=True)
+    workspace.add_query("outcomes", outcomes_of(contract, "judged", base), keep=True)
 
 
 def outcomes(
@@ -36,11 +61,8 @@ def outcomes(
         if current:
             workspace.add_rows("current", pa.Table.from_pylist(list(current)))
             base = Base(current="current")
-        rules = row_rules(contract, codes, datetime(2025, 3, 4))
-        judged = judge(contract, standardize(contract, "delivered"), rules, codes)
-        classified = classify(contract, judged, Moment(DAY, 1), base)
-        workspace.add_query("classified", classified)
-        chosen = exp.select("_outcome", "_broken_rules").from_("classified").order_by("_row_number")
+        judge_rows(workspace, contract, base, codes=codes)
+        chosen = exp.select("_outcome", "_broken_rules").from_("outcomes").order_by("_row_number")
         found = workspace.rows(chosen).to_pylist()
     return [(row["_outcome"], row["_broken_rules"]) for row in found]
 
@@ -136,13 +158,47 @@ def test_a_snapshot_row_is_compared_with_the_current_one(engine: Engine) -> None
         ).to_pylist()
     known = {row["register_id"]: row["_row_hash"] for row in hashes}
     current = [
-        {"_key": "1", "_row_hash": known["1"], "_order": "2025-03-02|000001"},
-        {"_key": "2", "_row_hash": "other", "_order": "2025-03-02|000001"},
+        {"register_id": "1", "_row_hash": known["1"], "_order": "2025-03-02|000001"},
+        {"register_id": "2", "_row_hash": "other", "_order": "2025-03-02|000001"},
     ]
 
     found = [outcome for outcome, _ in outcomes(engine, REGISTER, rows, current)]
 
     assert found == ["unchanged", "applied", "applied"]
+
+
+def test_what_is_known_by_its_hash_is_not_judged_unless_another_row_claims_its_key(
+    engine: Engine,
+) -> None:
+    before: list[Row] = [{"register_id": str(n)} for n in range(1, 5)]
+    today: list[Row] = [
+        {"register_id": "1"},
+        {"register_id": "1"},
+        {"register_id": "2"},
+        {"register_id": "2", "person_name": "李四"},
+        {"register_id": "3", "person_name": "李四"},
+        {"register_id": "5"},
+    ]
+    with engine.workspace(DAY) as workspace:
+        workspace.add_rows("yesterday", delivered(REGISTER, before))
+        standard = standardize(REGISTER, "yesterday")
+        workspace.add_query("current", standard, keep=True)
+        workspace.add_rows("delivered", delivered(REGISTER, today))
+        known = recognised(REGISTER, "delivered", "current")
+        workspace.add_query("recognised", known, keep=True)
+        workspace.add_query("fresh", unrecognised("delivered", "recognised"))
+        judge_rows(workspace, REGISTER, Base(current="current"), "fresh")
+        workspace.add_query("contested", contested(REGISTER, "recognised", "judged"), keep=True)
+
+        fresh = workspace.rows(exp.select("_row_number").from_("judged").order_by("_row_number"))
+        rivals = workspace.rows(exp.select("_row_number").from_("contested"))
+        counted = workspace.rows(tally_recognised("recognised", "contested")).to_pylist()
+        gone = workspace.rows(vanished(REGISTER, "outcomes", "recognised", "current"))
+
+    assert fresh["_row_number"].to_pylist() == [4, 5, 6]
+    assert rivals["_row_number"].to_pylist() == [3]
+    assert {row["_outcome"]: row["n"] for row in counted} == {"unchanged": 1, "duplicate": 1}
+    assert gone["register_id"].to_pylist() == ["4"]
 
 
 def test_changes_are_ordered_by_their_sequence_and_older_ones_never_win(engine: Engine) -> None:
@@ -159,8 +215,16 @@ def test_changes_are_ordered_by_their_sequence_and_older_ones_never_win(engine: 
         change("6", "2025-03-06 08:00:00"),
     ]
     current = [
-        {"_key": "2", "_row_hash": "x", "_order": "2025-03-02 00:00:00.000|2025-03-02|000001"},
-        {"_key": "3", "_row_hash": "y", "_order": "2025-03-02 00:00:00.000|2025-03-02|000001"},
+        {
+            "register_id": "2",
+            "_row_hash": "x",
+            "_order": "2025-03-02 00:00:00.000|2025-03-02|000001",
+        },
+        {
+            "register_id": "3",
+            "_row_hash": "y",
+            "_order": "2025-03-02 00:00:00.000|2025-03-02|000001",
+        },
     ]
 
     assert outcomes(engine, CHANGES, rows, current) == [
@@ -178,11 +242,9 @@ def test_the_tally_counts_every_row_once(engine: Engine) -> None:
     rows: list[Row] = [{"register_id": "1"}, {"register_id": "1"}, {"person_name": None}]
     with engine.workspace(DAY) as workspace:
         workspace.add_rows("delivered", delivered(REGISTER, rows))
-        rules = row_rules(REGISTER, SEXES, datetime(2025, 3, 4))
-        judged = judge(REGISTER, standardize(REGISTER, "delivered"), rules, SEXES)
-        workspace.add_query("classified", classify(REGISTER, judged, Moment(DAY, 1), Base()))
+        judge_rows(workspace, REGISTER, Base())
 
-        counted = workspace.rows(tally("classified")).to_pylist()
+        counted = workspace.rows(tally("outcomes")).to_pylist()
 
     assert sum(row["n"] for row in counted) == 3
     assert {row["_outcome"]: row["n"] for row in counted} == {

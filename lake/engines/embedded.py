@@ -1,0 +1,155 @@
+"""
+The engine seam on DuckDB and delta-rs: one process, no JVM, bounded memory with spill to disk.
+
+DuckDB computes and reads tables through its Delta extension, which comes as a wheel; delta-rs
+commits. A workspace is a connection of its own to one database in memory, whose temporary views
+and tables are its relations. Nothing is fetched while it runs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from catalog.errors import EnvironmentProblem
+from lake.engine import LandedFile, Merge, Transaction
+from lake.engines import delta_rs
+from lake.engines.rendering import macro_definitions, render
+
+if TYPE_CHECKING:
+    from lake.readers import Reading
+
+MEMORY = "700MB"
+"""What DuckDB may hold before it spills; readers, Arrow and delta-rs come on top."""
+
+BATCH_ROWS = 20_000
+"""Rows of one Arrow batch on the way from a query into a commit."""
+
+SETTINGS = (
+    "TimeZone = 'UTC'",
+    # It makes a hash join of every list of more than a few words, which costs 10 ms each.
+    "disabled_optimizers = 'in_clause'",
+)
+
+EXTENSION = "duckdb_extension_delta"
+
+
+class EmbeddedWorkspace:
+    """Relations are temporary views and tables of one connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
+        self._connection = connection
+        for definition in macro_definitions("duckdb", day):
+            connection.execute(definition)
+
+    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
+        """The readers' batches go into a table as they come; it spills when it grows."""
+        from lake.readers import read
+
+        batches = (b for f in files for b in read(reading, f.path, f.name))
+        stream = pa.RecordBatchReader.from_batches(reading.schema, batches)
+        self._connection.register("_stream", stream)
+        self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM _stream")
+        self._connection.unregister("_stream")
+
+    def add_rows(self, name: str, rows: pa.Table) -> None:
+        """A view of rows in memory; nothing is copied."""
+        self._connection.register(name, rows)
+
+    def add_table(self, name: str, path: str, version: int | None = None) -> None:
+        """The Delta table at a version, read when a query asks for it."""
+        at = "" if version is None else f", version => {version:d}"
+        table = exp.Literal.string(path).sql("duckdb")
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT * FROM delta_scan({table}{at})"
+        )
+
+    def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
+        """A view, or a table when it is to be computed once."""
+        kind = "TABLE" if keep else "VIEW"
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP {kind} {_quoted(name)} AS {render(query, 'duckdb')}"
+        )
+
+    def rows(self, query: exp.Query) -> pa.Table:
+        """The rows of `query`, in this process."""
+        return self._connection.execute(render(query, "duckdb")).to_arrow_table()
+
+    def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
+        """One Delta commit; rows stream from the query into its files."""
+        answer = self._connection.execute(render(query, "duckdb"))
+        delta_rs.append(path, answer.to_arrow_reader(BATCH_ROWS), transaction)
+
+    def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
+        """One Delta commit."""
+        delta_rs.merge(path, self.rows(query), merge, transaction)
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql("duckdb")
+
+
+def delta_extension() -> Path:
+    """The extension's file in its wheel; `EnvironmentProblem` when it does not fit DuckDB."""
+    found = importlib.util.find_spec(EXTENSION)
+    if found is not None and found.origin is not None:
+        folder = Path(found.origin).parent / "extensions" / f"v{duckdb.__version__}"
+        if (file := folder / "delta.duckdb_extension").is_file():
+            return file
+    raise EnvironmentProblem(
+        f"the package duckdb-extension-delta for DuckDB {duckdb.__version__} is missing; "
+        "run `make setup`"
+    )
+
+
+class EmbeddedEngine:
+    """
+    DuckDB in this process.
+
+    `memory` is what it may hold, e.g. `700MB`; what does not fit goes into the folder `scratch`.
+    """
+
+    name = "embedded"
+    parallel = 2  # one computes while the other reads files or commits
+
+    def __init__(self, scratch: Path, *, memory: str = MEMORY) -> None:
+        extension = delta_extension()
+        self._database = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": memory,
+                "threads": os.cpu_count() or 1,
+                "temp_directory": str(scratch),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "arrow_large_buffer_size": False,
+            },
+        )
+        for setting in SETTINGS:
+            self._database.execute(f"SET GLOBAL {setting}")
+        self._database.execute(f"LOAD {exp.Literal.string(str(extension)).sql('duckdb')}")
+
+    @contextmanager
+    def workspace(
+        self, day: date | None = None, *, small: bool = False
+    ) -> Iterator[EmbeddedWorkspace]:
+        """A connection of its own; small or not, it works the same way."""
+        connection = self._database.cursor()
+        try:
+            yield EmbeddedWorkspace(connection, day)
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Give memory and scratch files back."""
+        self._database.close()
