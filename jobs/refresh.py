@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from catalog import shapes
 from catalog.contract import Contract
+from catalog.dialect import bare
 from catalog.errors import ModelError
 from catalog.models import model_inputs
 from catalog.naming import split_table_name
@@ -137,7 +138,7 @@ class _Refresh:
                 f"{self.contract.id} has neither a golden declaration nor a model; write "
                 f"pipelines/thematic/{self.contract.theme}/{self.contract.dataset}.sql"
             )
-        parsed = sqlglot.parse_one(text, dialect="trino")
+        parsed = bare(sqlglot.parse_one(text, dialect="trino"))
         assert isinstance(parsed, exp.Query)
         return parsed
 

@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import all_of, any_of, call, column, literal, sql
+from catalog.dialect import all_of, any_of, bare, call, column, literal, sql
 from catalog.vocabulary import Derivation, Drift, Gate, Mode
 from pipelines.standardize import permanent_column, standard_text
 
@@ -213,7 +213,7 @@ def _written(contract: Contract) -> Iterator[RowRule]:
     for rule in contract.rules:
         if rule.holds is None:
             continue
-        predicate = sqlglot.parse_one(rule.holds, dialect="trino")
+        predicate = bare(sqlglot.parse_one(rule.holds, dialect="trino"))
         operands = _operands(contract, predicate)
         for node in predicate.find_all(exp.Column):
             node.this.set("quoted", True)

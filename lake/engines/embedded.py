@@ -40,16 +40,25 @@ SETTINGS = (
     "disabled_optimizers = 'in_clause'",
 )
 
+DAY = "redcliff_day"
+"""The variable of a connection that holds the day of its workspace."""
+
 EXTENSION = "duckdb_extension_delta"
 
 
 class EmbeddedWorkspace:
-    """Relations are temporary views and tables of one connection."""
+    """
+    Relations are temporary views and tables of one connection.
+
+    Delta tables are neither: a query that names one gets its scan in the name's place, so that a
+    table costs nothing until it is read.
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
         self._connection = connection
-        for definition in macro_definitions("duckdb", day):
-            connection.execute(definition)
+        self._scans: dict[str, exp.Expr] = {}
+        if day is not None:
+            connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
     def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
         """The readers' batches go into a table as they come; it spills when it grows."""
@@ -66,32 +75,35 @@ class EmbeddedWorkspace:
         self._connection.register(name, rows)
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
-        """The Delta table at a version, read when a query asks for it."""
-        at = "" if version is None else f", version => {version:d}"
-        table = exp.Literal.string(path).sql("duckdb")
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {_quoted(name)} AS SELECT * FROM delta_scan({table}{at})"
-        )
+        """The Delta table at a version."""
+        arguments: list[exp.Expr] = [exp.Literal.string(path)]
+        if version is not None:
+            at = exp.Literal.number(version)
+            arguments.append(exp.Kwarg(this=exp.to_identifier("version"), expression=at))
+        self._scans[name] = exp.Anonymous(this="delta_scan", expressions=arguments)
 
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """A view, or a table when it is to be computed once."""
         kind = "TABLE" if keep else "VIEW"
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP {kind} {_quoted(name)} AS {render(query, 'duckdb')}"
+            f"CREATE OR REPLACE TEMP {kind} {_quoted(name)} AS {self._text(query)}"
         )
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, in this process."""
-        return self._connection.execute(render(query, "duckdb")).to_arrow_table()
+        return self._connection.execute(self._text(query)).to_arrow_table()
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit; rows stream from the query into its files."""
-        answer = self._connection.execute(render(query, "duckdb"))
+        answer = self._connection.execute(self._text(query))
         delta_rs.append(path, answer.to_arrow_reader(BATCH_ROWS), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
         delta_rs.merge(path, self.rows(query), merge, transaction)
+
+    def _text(self, query: exp.Query) -> str:
+        return render(query, "duckdb", tables=self._scans)
 
 
 def _quoted(name: str) -> str:
@@ -137,6 +149,8 @@ class EmbeddedEngine:
         )
         for setting in SETTINGS:
             self._database.execute(f"SET GLOBAL {setting}")
+        for definition in macro_definitions(f"getvariable('{DAY}')"):
+            self._database.execute(definition)
         self._database.execute(f"LOAD {exp.Literal.string(str(extension)).sql('duckdb')}")
 
     @contextmanager

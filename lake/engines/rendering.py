@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from inspect import signature
 
 from sqlglot import exp
@@ -131,14 +130,22 @@ _SPARK_TYPES = {
 }
 
 
-def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
+def render(
+    tree: exp.Expr,
+    engine: str,
+    day: date | None = None,
+    tables: Mapping[str, exp.Expr] | None = None,
+) -> str:
     """
     The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
 
-    DuckDB knows redcliff's functions as macros (`macro_definitions`), with their day in them.
+    `tables` says what stands in the place of relations of these names. DuckDB knows redcliff's
+    functions, and their day, as macros (`macro_definitions`).
     """
     if engine == "duckdb":
-        return replace_calls(tree, DUCKDB).sql(dialect="duckdb", copy=False)
+        plain = replace_calls(tree, DUCKDB)
+        _put_tables(plain, tables or {})
+        return plain.sql(dialect="duckdb", copy=False)
     plain = replace_calls(unfold(tree, day), ENGINES[engine], copy=False)
     if engine == "spark":
         for data_type in plain.find_all(exp.DataType):
@@ -148,20 +155,17 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     return plain.sql(dialect=engine, copy=False)
 
 
-@lru_cache(maxsize=64)
-def macro_definitions(engine: str, day: date | None) -> tuple[str, ...]:
-    """Statements that define redcliff's own functions; those of a day only where there is one."""
-    return tuple(_macro_definitions(engine, day))
+def _put_tables(tree: exp.Expr, tables: Mapping[str, exp.Expr]) -> None:
+    own = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in tables and table.name not in own:
+            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
+            table.replace(exp.Table(this=tables[table.name].copy(), alias=alias))
 
 
-def _macro_definitions(engine: str, day: date | None) -> Iterator[str]:
-    for name, rewrite in macros(day).items():
+def macro_definitions(day: str) -> Iterator[str]:
+    """Statements that define redcliff's own functions for DuckDB; `day` is SQL that tells it."""
+    for name, rewrite in macros(sql(f"CAST({day} AS date)")).items():
         parameters = list(signature(rewrite).parameters)
-        try:
-            body = rewrite(*(exp.column(p) for p in parameters))
-        except ValueError:
-            continue
-        yield (
-            f"CREATE OR REPLACE TEMP MACRO {name}({', '.join(parameters)}) AS "
-            f"({render(body, engine)})"
-        )
+        body = render(rewrite(*(exp.column(p) for p in parameters)), "duckdb")
+        yield f"CREATE MACRO {name}({', '.join(parameters)}) AS ({body})"
