@@ -64,7 +64,7 @@ Dataset = Annotated[str | None, typer.Option(help="Only this dataset, e.g. popul
 def main() -> None:
     """The entry point: every error ends here, as words on stderr and as an exit code."""
     # SQL trees are large, cyclic and short-lived: collecting them often costs a tenth of a run.
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(200_000, 50, 1_000)
     if "--json" in sys.argv:
         keep_stdout_clean()
     try:

@@ -55,7 +55,7 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     fingerprint = _fingerprint(context, contract, inputs)
     if context.ledger.refreshed(contract.id) == fingerprint:
         return Refreshed(contract.id, 0, 0, time.monotonic() - started)
-    rows = sum(context.tables.rows(table) for table in inputs)
+    rows = sum(context.tables.rows(table, version) for table, version in inputs.items())
     shape = shapes.thematic_shape(contract)
     transaction = Transaction(f"redcliff/refresh/{contract.id}/{fingerprint}")
     with (

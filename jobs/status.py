@@ -99,9 +99,10 @@ def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> 
 
 def standing(tables: Tables) -> dict[str, dict[str, int]]:
     """Every table of the lake with its rows and version."""
+    versions = {name: tables.version(name) or 0 for name in tables.names()}
     return {
-        name: {"rows": tables.rows(name), "version": tables.version(name) or 0}
-        for name in tables.names()
+        name: {"rows": tables.rows(name, version), "version": version}
+        for name, version in versions.items()
     }
 
 

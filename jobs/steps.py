@@ -17,6 +17,7 @@ from jobs.relations import Relations
 from lake.deliveries import Counts
 from lake.engine import Merge, Transaction
 from pipelines import late, outputs
+from pipelines.refresh import operations
 
 
 class Steps:
@@ -54,7 +55,8 @@ class Steps:
     def quarantine(self) -> None:
         """Bad rows that are new, that came again, and that are bad no longer."""
         relations = self.relations
-        bad = outputs.bad_rows(self.contract, self.stamp, "classified")
+        known = "open_bad" if relations.has_quarantine else None
+        bad = outputs.bad_rows(self.contract, self.stamp, "classified", known)
         if not relations.has_quarantine:
             if self.counts.quarantined:
                 self._append(relations.quarantine, bad)
@@ -134,19 +136,25 @@ class Steps:
         )
 
     def _merge(self, shape: Shape, rows: exp.Query, merge: Merge) -> None:
-        """Merge `rows` unless there are none: an empty commit would be a version of nothing."""
+        """
+        Merge `rows` unless there are none: an empty commit would be a version of nothing.
+
+        Where nothing but new rows comes they are appended, which reads and rewrites no file.
+        """
         if self._stands(shape):
             return
         tables = self.relations.context.tables
         name = f"{shape.table.rpartition('__')[2]}_rows"
         self.workspace.add_query(name, rows, keep=True)
-        if not self.relations.count(name):
-            return
-        tables.ensure(shape)
-        self._check_lease()
-        self.workspace.merge(
-            tables.path(shape.table), exp.select("*").from_(name), merge, self._transaction
-        )
+        found = {row["_op"] for row in self.workspace.rows(operations(name)).to_pylist()}
+        if found == {"insert"}:
+            self._append(shape, exp.select("*").from_(name))
+        elif found:
+            tables.ensure(shape)
+            self._check_lease()
+            self.workspace.merge(
+                tables.path(shape.table), exp.select("*").from_(name), merge, self._transaction
+            )
 
 
 class LateSteps(Steps):

@@ -41,8 +41,8 @@ class Transaction:
 @dataclass(frozen=True)
 class Merge:
     """
-    How rows with an `_op` meet a table: `upsert` inserts or updates, `update` only updates,
-    `delete` removes.
+    How rows with an `_op` meet a table: `insert` adds a row whose key is surely new, `upsert`
+    inserts or updates, `update` only updates, `delete` removes.
 
     `on` are the columns that identify a row, `updates` those that an update sets (None: all),
     `target` a further condition on the table's row (alias `t`).

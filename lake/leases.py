@@ -79,7 +79,7 @@ class Leases:
             self._give_back(lease)
 
     def _take(self, name: str) -> int:
-        with writing(self._engine) as connection:
+        with writing(self._engine, durable=False) as connection:
             query = sa.select(leases).where(leases.c.name == name).with_for_update()
             kept = connection.execute(query).one_or_none()
             now = self._clock(connection)
@@ -107,7 +107,7 @@ class Leases:
 
     def _renew(self, lease: Lease) -> None:
         try:
-            with writing(self._engine) as connection:
+            with writing(self._engine, durable=False) as connection:
                 renewed = connection.execute(
                     leases.update()
                     .where(_held(lease))
@@ -132,7 +132,10 @@ class Leases:
 
     def _give_back(self, lease: Lease) -> None:
         # What cannot be given back expires.
-        with suppress(sa.exc.DBAPIError), writing(self._engine) as connection:
+        with (
+            suppress(sa.exc.DBAPIError),
+            writing(self._engine, durable=False) as connection,
+        ):
             connection.execute(leases.update().where(_held(lease)).values(owner=None))
 
 

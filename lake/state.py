@@ -144,9 +144,19 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction that may write: committed at the end, rolled back on any error."""
+def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connection]:
+    """
+    One transaction that may write: committed at the end, rolled back on any error.
+
+    What is not `durable` may be lost with the machine's power, as what it tells of is lost too;
+    then nobody waits for the disk.
+    """
     with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # No transaction may be open; the pool's reset has seen to that.
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         # SQLite must know at once: a reader that turns into a writer is refused, not queued.
         connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():

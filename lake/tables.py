@@ -128,13 +128,13 @@ class Tables:
 
     def rows(self, table: str, version: int | None = None) -> int:
         """How many rows a version (default: the newest) holds, from the log's statistics."""
-        opened = self.open(table)
-        if opened is None:
+        at = self.version(table) if version is None else version
+        if at is None:
             return 0
-        newest = opened.version()
-        at = newest if version is None else version
         if (table, at) not in self._rows:
-            held = opened if at == newest else DeltaTable(self.path(table), version=at)
+            opened = self._opened.get(table)
+            held = opened if opened is not None and opened.version() == at else None
+            held = held or DeltaTable(self.path(table), version=at)
             self._rows[table, at] = held.count()
         return self._rows[table, at]
 

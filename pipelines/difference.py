@@ -333,7 +333,8 @@ def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select
 def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     """
     What became of every row of relation `judged` (`placed`): `_outcome`, `_copy` (which of the
-    rows with this hash it is) and `_broken_rules`, with what is needed to count and to join.
+    rows with this hash it is), `_is_new` (nothing is current under its key) and `_broken_rules`,
+    with what is needed to count and to join.
 
     Every judged row comes out exactly once, also one whose file must be refused: `_outcome`
     is then NULL and nothing else of the delivery counts.
@@ -427,7 +428,12 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     if source.mode is Mode.CHANGES:
         absent = sql("c._row_hash IS NULL") if base.current is not None else exp.true()
         outcome = outcome.when(exp.and_(sql("n._delete"), absent), _is(Outcome.UNCHANGED))
-    return parted.select(exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"), copy=False)
+    new = sql("c._row_hash IS NULL") if base.current is not None else exp.true()
+    return parted.select(
+        exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"),
+        exp.alias_(new, "_is_new"),
+        copy=False,
+    )
 
 
 def _is(outcome: Outcome) -> exp.Expr:
@@ -439,7 +445,7 @@ def classified(contract: Contract, judged: str, outcomes_: str) -> exp.Query:
     whole = [f"_text_{c.name}" for c in contract.delivered_columns]
     whole += [c.name for c in contract.columns]
     whole += [*TECHNICAL, "_row_hash", "_key", "_order", "_delete"]
-    known = ("_copy", WARNED_RULES, BROKEN_RULES, "_outcome")
+    known = ("_copy", WARNED_RULES, BROKEN_RULES, "_outcome", "_is_new")
     return (
         exp.select(*[column(n, "j") for n in whole], *[column(n, "o") for n in known])
         .from_(exp.to_table(judged).as_("j"))

@@ -2,7 +2,7 @@
 From outcomes to rows of tables: what a delivery writes to raw, quarantine, history and curated.
 
 Each function gives one SELECT over the relations of `pipelines.difference`. Those for a merge
-carry `_op`: `upsert` inserts or updates, `update` only updates, `delete` removes.
+carry `_op`, as `lake.engine.Merge` reads it.
 """
 
 from __future__ import annotations
@@ -89,32 +89,41 @@ def vanished_rows(contract: Contract, stamp: Stamp, keys: str) -> exp.Query:
     return exp.select(*texts, *technical).from_(exp.to_table(keys).as_("v"))
 
 
-def bad_rows(contract: Contract, stamp: Stamp, classified: str) -> exp.Query:
-    """The quarantined rows of the delivery, each hash once, with `_record` as delivered."""
+def bad_rows(
+    contract: Contract, stamp: Stamp, classified: str, open_bad: str | None = None
+) -> exp.Query:
+    """
+    The quarantined rows of the delivery, each hash once, with `_record` as delivered.
+
+    Those that stand in `open_bad` have come again, the others are new.
+    """
     pairs = [
         part
         for c in contract.delivered_columns
-        for part in (exp.Literal.string(c.name), column(f"_text_{c.name}"))
+        for part in (exp.Literal.string(c.name), column(f"_text_{c.name}", "n"))
     ]
     record = exp.Anonymous(this="record_json", expressions=pairs)
     values: dict[str, exp.Expr] = {
         "_delivery_id": literal(stamp.delivery_id),
         "_last_delivery_id": literal(stamp.delivery_id),
-        "_record": sql("coalesce(_record, :record)", record=record),
+        "_record": sql("coalesce(n._record, :record)", record=record),
         "_contract_version": literal(stamp.contract_version),
         "_closed_by": sql("CAST(NULL AS varchar)"),
     }
-    return (
-        exp.select(
-            *[
-                exp.alias_(values.get(name) or column(name), name)
-                for name in quarantine_shape(contract).column_names
-            ],
-            exp.alias_(literal("upsert"), "_op"),
-        )
-        .from_(classified)
-        .where("_outcome = 'quarantined' AND _copy = 1")
-    )
+    op: exp.Expr = literal("insert")
+    if open_bad is not None:
+        op = sql("CASE WHEN k._row_hash IS NULL THEN 'insert' ELSE 'upsert' END")
+    rows = exp.select(
+        *[
+            exp.alias_(values.get(name) or column(name, "n"), name)
+            for name in quarantine_shape(contract).column_names
+        ],
+        exp.alias_(op, "_op"),
+    ).from_(exp.to_table(classified).as_("n"))
+    if open_bad is not None:
+        known = query(f"SELECT DISTINCT _row_hash FROM {open_bad}").subquery("k")
+        rows = rows.join(known, on="n._row_hash = k._row_hash", join_type="left")
+    return rows.where("n._outcome = 'quarantined' AND n._copy = 1")
 
 
 def closed_rows(contract: Contract, stamp: Stamp, classified: str, open_bad: str) -> exp.Query:
@@ -161,7 +170,13 @@ def curated_rows(contract: Contract, stamp: Stamp, classified: str) -> exp.Query
             *[column(c.name) for c in contract.columns],
             exp.alias_(literal(stamp.delivery_id), "_delivery_id"),
             column("_row_hash"),
-            exp.alias_(sql("CASE WHEN _delete THEN 'delete' ELSE 'upsert' END"), "_op"),
+            exp.alias_(
+                sql(
+                    """CASE WHEN _delete THEN 'delete'
+                            WHEN _is_new THEN 'insert' ELSE 'upsert' END"""
+                ),
+                "_op",
+            ),
         )
         .from_(classified)
         .where("_outcome = 'applied'")
@@ -199,7 +214,7 @@ def opened_intervals(contract: Contract, stamp: Stamp, classified: str) -> exp.Q
                 exp.alias_(values.get(name) or column(name), name, quoted=True)
                 for name in history_shape(contract).column_names
             ],
-            exp.alias_(literal("upsert"), "_op"),
+            exp.alias_(literal("insert"), "_op"),
         )
         .from_(classified)
         .where("_outcome = 'applied' AND NOT _delete")

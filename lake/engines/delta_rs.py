@@ -49,7 +49,7 @@ def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> 
         .when_matched_delete(predicate="s._op = 'delete'")
         .when_matched_update({name: f"s.{name}" for name in updated})
         .when_not_matched_insert(
-            {name: f"s.{name}" for name in names}, predicate="s._op = 'upsert'"
+            {name: f"s.{name}" for name in names}, predicate="s._op IN ('insert', 'upsert')"
         )
         .execute()
     )

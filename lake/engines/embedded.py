@@ -23,7 +23,7 @@ from sqlglot import exp
 from catalog.errors import EnvironmentProblem
 from lake.engine import LandedFile, Merge, Transaction
 from lake.engines import delta_rs
-from lake.engines.rendering import macro_definitions, render
+from lake.engines.rendering import for_duckdb, macro_definitions, with_relations
 
 if TYPE_CHECKING:
     from lake.readers import Reading
@@ -48,15 +48,15 @@ EXTENSION = "duckdb_extension_delta"
 
 class EmbeddedWorkspace:
     """
-    Relations are temporary views and tables of one connection.
+    Relations that hold rows are temporary tables of one connection, or views of Arrow's.
 
-    Delta tables are neither: a query that names one gets its scan in the name's place, so that a
-    table costs nothing until it is read.
+    Delta tables and queries are neither: where they are named, their scan or their text is put in
+    the name's place. A view would be bound when it is made, and again wherever it is read.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
         self._connection = connection
-        self._scans: dict[str, exp.Expr] = {}
+        self._named: dict[str, exp.Expr] = {}
         if day is not None:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
@@ -80,14 +80,14 @@ class EmbeddedWorkspace:
         if version is not None:
             at = exp.Literal.number(version)
             arguments.append(exp.Kwarg(this=exp.to_identifier("version"), expression=at))
-        self._scans[name] = exp.Anonymous(this="delta_scan", expressions=arguments)
+        self._named[name] = exp.Anonymous(this="delta_scan", expressions=arguments)
 
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
-        """A view, or a table when it is to be computed once."""
-        kind = "TABLE" if keep else "VIEW"
-        self._connection.execute(
-            f"CREATE OR REPLACE TEMP {kind} {_quoted(name)} AS {self._text(query)}"
-        )
+        """A name for the query, or a table when it is to be computed once."""
+        if keep:
+            self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS {self._text(query)}")
+        else:
+            self._named[name] = exp.Subquery(this=self._plain(query))
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, in this process."""
@@ -103,7 +103,10 @@ class EmbeddedWorkspace:
         delta_rs.merge(path, self.rows(query), merge, transaction)
 
     def _text(self, query: exp.Query) -> str:
-        return render(query, "duckdb", tables=self._scans)
+        return self._plain(query).sql(dialect="duckdb", copy=False)
+
+    def _plain(self, query: exp.Query) -> exp.Query:
+        return with_relations(for_duckdb(query), self._named)
 
 
 def _quoted(name: str) -> str:
@@ -131,7 +134,7 @@ class EmbeddedEngine:
     """
 
     name = "embedded"
-    parallel = 2  # one computes while the other reads files or commits
+    parallel = 3  # one computes while the other reads files or commits
 
     def __init__(self, scratch: Path, *, memory: str = MEMORY) -> None:
         extension = delta_extension()

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from inspect import signature
+from typing import TypeVar
 
 from sqlglot import exp
 
@@ -122,6 +123,8 @@ DUCKDB: Mapping[str, Rewrite] = {
     "has_any": lambda x: exp.GT(this=_named("len", x), expression=exp.Literal.number(0)),
 }
 
+E = TypeVar("E", bound=exp.Expr)
+
 ENGINES: Mapping[str, Mapping[str, Rewrite]] = {"spark": SPARK, "duckdb": DUCKDB}
 
 _SPARK_TYPES = {
@@ -130,22 +133,14 @@ _SPARK_TYPES = {
 }
 
 
-def render(
-    tree: exp.Expr,
-    engine: str,
-    day: date | None = None,
-    tables: Mapping[str, exp.Expr] | None = None,
-) -> str:
+def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     """
     The text of `tree` for an engine; `day` is what `business_date()` and `run_date()` stand for.
 
-    `tables` says what stands in the place of relations of these names. DuckDB knows redcliff's
-    functions, and their day, as macros (`macro_definitions`).
+    DuckDB knows redcliff's functions, and their day, as macros (`macro_definitions`).
     """
     if engine == "duckdb":
-        plain = replace_calls(tree, DUCKDB)
-        _put_tables(plain, tables or {})
-        return plain.sql(dialect="duckdb", copy=False)
+        return for_duckdb(tree).sql(dialect="duckdb", copy=False)
     plain = replace_calls(unfold(tree, day), ENGINES[engine], copy=False)
     if engine == "spark":
         for data_type in plain.find_all(exp.DataType):
@@ -155,12 +150,27 @@ def render(
     return plain.sql(dialect=engine, copy=False)
 
 
-def _put_tables(tree: exp.Expr, tables: Mapping[str, exp.Expr]) -> None:
+def for_duckdb(tree: E) -> E:
+    """A copy of `tree` in which everything that DuckDB says differently is replaced."""
+    plain: E = replace_calls(tree, DUCKDB)
+    return plain
+
+
+def with_relations(tree: E, relations: Mapping[str, exp.Expr]) -> E:
+    """`tree`, changed in place, with scans and subqueries where relations of these names stand."""
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
-        if table.name in tables and table.name not in own:
-            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
-            table.replace(exp.Table(this=tables[table.name].copy(), alias=alias))
+        if table.name in relations and table.name not in own and not table.db:
+            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name, quoted=True))
+            stands = relations[table.name].copy()
+            if isinstance(stands, exp.Subquery):
+                stands.set("alias", alias)
+            else:
+                stands = exp.Table(this=stands, alias=alias)
+            for part in ("joins", "laterals", "pivots"):
+                stands.set(part, table.args.get(part))
+            table.replace(stands)
+    return tree
 
 
 def macro_definitions(day: str) -> Iterator[str]:

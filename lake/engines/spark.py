@@ -186,7 +186,7 @@ class SparkWorkspace:
             MERGE INTO delta.`{path}` AS t USING _merge_source AS s ON {" AND ".join(on)}
             WHEN MATCHED AND s._op = 'delete' THEN DELETE
             WHEN MATCHED THEN UPDATE SET {", ".join(f"t.`{c}` = s.`{c}`" for c in updates)}
-            WHEN NOT MATCHED AND s._op = 'upsert' THEN
+            WHEN NOT MATCHED AND s._op IN ('insert', 'upsert') THEN
               INSERT ({", ".join(f"`{c}`" for c in columns)})
               VALUES ({", ".join(f"s.`{c}`" for c in columns)})"""
         with self._committing(transaction):
