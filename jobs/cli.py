@@ -84,13 +84,16 @@ def doctor(
     json_: Json = False,
     home: Home = None,
     profile: Profile = None,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch Delta's jars if missing.")] = False,
+    engine: Engine = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch Delta's jars for Spark if missing.")
+    ] = False,
 ) -> int:
     """Say what this machine lacks, and the one command that mends it."""
     from jobs.display import checks_table
     from jobs.doctor import examine
 
-    checks = examine(os.environ, profile=profile, home=home, fetch=fetch)
+    checks = examine(os.environ, profile=profile, home=home, engine=engine, fetch=fetch)
     ok = all(check.ok for check in checks)
     answer(json_, {"ok": ok, "checks": [c.to_json() for c in checks]}, checks_table(checks))
     return 0 if ok else FAILED

@@ -19,7 +19,7 @@ from catalog.errors import RedcliffError
 
 GIB = 1024**3
 DISK_BYTES = 2 * GIB
-MEMORY_BYTES = 4 * GIB
+MEMORY_GIB = {"embedded": 2, "spark": 4}
 OLDEST_PYTHON = (3, 11)
 SETUP = "make setup"
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -40,20 +40,37 @@ class Check:
 
 
 def examine(
-    environ: Mapping[str, str], *, profile: str | None, home: Path | None, fetch: bool
+    environ: Mapping[str, str],
+    *,
+    profile: str | None,
+    home: Path | None,
+    fetch: bool,
+    engine: str | None = None,
 ) -> list[Check]:
     """
-    Look at everything, and never raise: what cannot be looked at is missing.
+    Look at everything that the engine needs, and never raise: what cannot be looked at is missing.
 
-    With `fetch` the Delta jars are brought into the cache first when it lacks them. Makes the
-    home when there is none, as every other command does.
+    The engine is `engine`, else the profile's. Java and Delta's jars are looked at for Spark only,
+    and with `fetch`, which brings the jars into the cache first when it lacks them. Makes the home
+    when there is none, as every other command does.
     """
-    return [
+    engine = engine or _chosen(profile, home, environ)
+    gib = MEMORY_GIB.get(engine, max(MEMORY_GIB.values()))
+    checks = [
         _python(),
-        _looked("packages", SETUP, _packages),
-        _looked("java", SETUP, lambda: _java(environ)),
-        _looked("jars", SETUP, lambda: _jars(environ, fetch)),
-        _looked("memory", "use a machine or container with at least 4 GiB", _memory),
+        _looked("packages", SETUP, lambda: _packages(None)),
+        _looked("engine", SETUP, lambda: _engine(engine)),
+    ]
+    if fetch or engine == "spark":
+        checks += [
+            _looked("java", SETUP, lambda: _java(environ)),
+            _looked("jars", SETUP, lambda: _jars(environ, fetch)),
+        ]
+    return [
+        *checks,
+        _looked(
+            "memory", f"use a machine or container with at least {gib} GiB", lambda: _memory(gib)
+        ),
         _looked("home", "redcliff doctor --home DIR", lambda: _home(profile, home, environ)),
         _looked("contracts", "redcliff contracts check", lambda: _contracts(environ)),
     ]
@@ -77,8 +94,34 @@ def _python() -> Check:
     return Check("python", ok, f"{platform.python_version()} ({sys.executable})", mend)
 
 
-def _packages() -> tuple[bool, str]:
-    """Every requirement of the distribution and of its engine, installed and as pinned."""
+def _chosen(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> str:
+    """The engine that the settings name; the default where they cannot be read."""
+    try:
+        from lake.settings import DEFAULTS, load_settings
+    except ImportError:  # `packages` says what is missing
+        return "embedded"
+    try:
+        return load_settings(profile, home, environ).engine
+    except (RedcliffError, OSError):  # `home` says what is wrong
+        return str(DEFAULTS["engine"])
+
+
+def _engine(name: str) -> tuple[bool, str]:
+    """Whether what this engine needs of Python's packages is there."""
+    from jobs.engines import choose
+
+    choose(name)
+    if name == "embedded":
+        from lake.engines.embedded import delta_extension
+
+        version = delta_extension().parent.name
+        return True, f"{name}: DuckDB {version} and its Delta extension"
+    ok, found = _packages(name)
+    return ok, f"{name}: {found}"
+
+
+def _packages(extra: str | None) -> tuple[bool, str]:
+    """Every requirement of the distribution, or of one extra, installed and as pinned."""
     try:
         wanted = importlib.metadata.requires("redcliff") or []
     except importlib.metadata.PackageNotFoundError:
@@ -86,7 +129,8 @@ def _packages() -> tuple[bool, str]:
     wrong, right = [], 0
     for line in wanted:
         requirement, _, marker = line.partition(";")
-        if "extra ==" in marker and not re.search(r"extra == ['\"]spark['\"]", marker):
+        of = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        if (of[1] if of else None) != extra:
             continue
         name = re.match(r"[\w.-]+", requirement)
         pinned = re.search(r"==([\w.]+)$", requirement.strip())
@@ -118,12 +162,12 @@ def _jars(environ: Mapping[str, str], fetch: bool) -> tuple[bool, str]:
     return True, f"{len(jars)} as locked ({cache_folder(environ) / 'jars'})"
 
 
-def _memory() -> tuple[bool, str]:
+def _memory(gib: int) -> tuple[bool, str]:
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if CGROUP_LIMIT.is_file() and (limit := CGROUP_LIMIT.read_text().strip()).isdecimal():
         size = min(size, int(limit))
     # Machines sold as 4 GiB show a little less.
-    return size >= 0.9 * MEMORY_BYTES, f"{size / GIB:.1f} GiB"
+    return size >= 0.9 * gib * GIB, f"{size / GIB:.1f} GiB"
 
 
 def _home(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> tuple[bool, str]:

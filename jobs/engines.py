@@ -22,17 +22,22 @@ def _embedded(settings: Settings, scratch: Path) -> Engine:
 
 
 def _spark(settings: Settings, scratch: Path) -> Engine:
+    from lake.toolchain import delta_jars, find_java, missing_jars
+
     try:
         from lake.engines.spark import MEMORY, SparkEngine, start_session
     except ImportError as error:
         raise EnvironmentProblem(
             f"the engine spark needs the package {error.name}; run `make setup`"
         ) from error
-    from lake.toolchain import delta_jars, find_java
-
+    # A run does not reach for the network; only the setup does.
+    if missing := missing_jars():
+        raise EnvironmentProblem(
+            f"the engine spark needs {', '.join(missing)}, not fetched yet; run `make setup`"
+        )
     session = start_session(
         master="local[*]",
-        memory=settings.memory or MEMORY,
+        memory=(settings.memory or MEMORY).removesuffix("B"),  # Java says 700M for 700MB
         jars=delta_jars(),
         java_home=find_java().home,
         scratch=scratch,
@@ -40,10 +45,15 @@ def _spark(settings: Settings, scratch: Path) -> Engine:
     return SparkEngine(session)
 
 
-ENGINES: Mapping[str, Callable[[Settings, Path], Engine]] = {
-    "embedded": _embedded,
-    "spark": _spark,
-}
+Opening = Callable[[Settings, Path], Engine]
+ENGINES: Mapping[str, Opening] = {"embedded": _embedded, "spark": _spark}
+
+
+def choose(name: str) -> Opening:
+    """What opens the engine of this name; `UsageError` when there is none."""
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine {name!r}; choose one of: {', '.join(ENGINES)}")
+    return ENGINES[name]
 
 
 @contextmanager
@@ -53,11 +63,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
 
     What it writes while it works goes into a folder of its own that is removed with it.
     """
-    opening = ENGINES.get(settings.engine)
-    if opening is None:
-        raise UsageError(
-            f"there is no engine {settings.engine!r}; choose one of: {', '.join(ENGINES)}"
-        )
+    opening = choose(settings.engine)
     scratch = Path(tempfile.mkdtemp(prefix=f"redcliff-{settings.engine}-"))
     try:
         engine = opening(settings, scratch)

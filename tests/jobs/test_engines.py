@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import EnvironmentProblem, UsageError
+from jobs.engines import open_engine
+from lake.settings import Settings, load_settings
+
+SITE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(None, tmp_path / "home", {"REDCLIFF_SITE": str(SITE)})
+
+
+def test_the_local_profile_opens_the_embedded_engine(settings: Settings) -> None:
+    with open_engine(settings) as engine:
+        assert engine.name == settings.engine == "embedded"
+
+
+def test_an_unknown_engine_is_told_with_those_there_are(settings: Settings) -> None:
+    with (
+        pytest.raises(UsageError, match="no engine 'sprk'; choose one of: embedded, spark"),
+        open_engine(replace(settings, engine="sprk")),
+    ):
+        pytest.fail("opened")
+
+
+def test_spark_without_its_packages_is_told_and_nothing_else_takes_its_place(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "lake.engines.spark", raising=False)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+
+    with (
+        pytest.raises(
+            EnvironmentProblem, match=r"spark needs the package pyspark; run `make setup`"
+        ),
+        open_engine(replace(settings, engine="spark")),
+    ):
+        pytest.fail("opened")
+
+
+def test_spark_without_its_jars_is_told_and_they_are_not_fetched(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDCLIFF_CACHE", str(tmp_path / "cache"))
+
+    with (
+        pytest.raises(
+            EnvironmentProblem, match=r"needs delta-spark.*jar, not fetched yet; run `make"
+        ),
+        open_engine(replace(settings, engine="spark")),
+    ):
+        pytest.fail("opened")
+
+    assert not (tmp_path / "cache" / "jars").exists()
