@@ -60,12 +60,20 @@ SETTINGS = {
     "spark.sql.optimizer.excludedRules": (
         "org.apache.spark.sql.catalyst.optimizer.ConvertToLocalRelation"
     ),
+    # Every sort and every hash table takes at least one page, 32 MB of a heap of 2 GB by default.
+    "spark.buffer.pageSize": "1m",
     "spark.sql.maxPlanStringLength": "1000",
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
 MEMORY = "2g"
 """The driver's heap, which in local mode is all there is."""
+
+JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
+"""
+Of the JVM. With fewer compilers than it has by default, Java 17 sets 48 MB aside for code, which
+the second day of a run fills: from then on nothing new is compiled.
+"""
 
 SMALL_TABLE_ROWS = 200_000
 """A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
@@ -100,11 +108,7 @@ def start_session(
     builder = builder.master(master).appName("redcliff")
     for key, value in SETTINGS.items():
         builder = builder.config(key, value)
-    # The optimising compiler takes longer than most runs last, and a core from the work.
-    options = (
-        f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} "
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-    )
+    options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} {JAVA_OPTIONS}"
     builder = (
         builder.config("spark.jars", ",".join(str(jar) for jar in jars))
         .config("spark.driver.memory", memory)
