@@ -105,7 +105,7 @@ class EmbeddedWorkspace:
     def _text(self, query: exp.Query) -> str:
         return self._plain(query).sql(dialect="duckdb", copy=False)
 
-    def _plain(self, query: exp.Query) -> exp.Query:
+    def _plain(self, query: exp.Query) -> exp.Expr:
         return with_relations(for_duckdb(query), self._named)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from inspect import signature
-from typing import TypeVar
 
 from sqlglot import exp
 
@@ -123,8 +122,6 @@ DUCKDB: Mapping[str, Rewrite] = {
     "has_any": lambda x: exp.GT(this=_named("len", x), expression=exp.Literal.number(0)),
 }
 
-E = TypeVar("E", bound=exp.Expr)
-
 ENGINES: Mapping[str, Mapping[str, Rewrite]] = {"spark": SPARK, "duckdb": DUCKDB}
 
 _SPARK_TYPES = {
@@ -150,13 +147,12 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     return plain.sql(dialect=engine, copy=False)
 
 
-def for_duckdb(tree: E) -> E:
+def for_duckdb(tree: exp.Expr) -> exp.Expr:
     """A copy of `tree` in which everything that DuckDB says differently is replaced."""
-    plain: E = replace_calls(tree, DUCKDB)
-    return plain
+    return replace_calls(tree, DUCKDB)
 
 
-def with_relations(tree: E, relations: Mapping[str, exp.Expr]) -> E:
+def with_relations(tree: exp.Expr, relations: Mapping[str, exp.Expr]) -> exp.Expr:
     """`tree`, changed in place, with scans and subqueries where relations of these names stand."""
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in list(tree.find_all(exp.Table)):
