@@ -68,6 +68,7 @@ class Template:
     def records(self, rows: Sequence[tuple[bytes, ...]], numbers: Sequence[int]) -> Records:
         """The records of matched lines, by the groups of their matches."""
         text = b"\n".join(map(b",".join, rows)).replace(b'""', b"")  # no quote stands in a string
+        text += b"\n"  # without it Arrow takes an absent value at the very end for an empty one
         table = arrow_csv.read_csv(
             pa.BufferReader(text),
             read_options=arrow_csv.ReadOptions(

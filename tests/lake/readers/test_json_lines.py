@@ -219,6 +219,7 @@ def test_both_paths_give_the_same_rows_of_any_lines(lines: list[str]) -> None:
     keys=st.lists(NAMES, min_size=2, max_size=4, unique=True),
     rows=st.lists(st.lists(SCALARS, min_size=4, max_size=4), min_size=1, max_size=6),
 )
+@example(keys=["a", "b"], rows=[["null", "", None, None]])
 def test_both_paths_give_the_same_rows_of_lines_written_alike(
     keys: list[str], rows: list[list[Any]]
 ) -> None:
