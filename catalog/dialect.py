@@ -24,6 +24,9 @@ Rewrite = Callable[..., exp.Expr]
 WHITE_SPACE = " \t\r\n\u3000\u00a0\ufeff"
 """What is trimmed from both ends of a delivered value; U+3000 is the ideographic space."""
 
+TRUSTED = "trusted"
+"""Mark of casts and changes of case in redcliff's own templates, which give them plain text."""
+
 FULL_WIDTH = "".join(chr(c + 0xFEE0) for c in range(0x21, 0x7F))
 HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))
 
@@ -42,7 +45,11 @@ def bare(tree: exp.Expr) -> exp.Expr:
 
 @lru_cache(maxsize=2048)
 def _parsed(template: str) -> exp.Expr:
-    return bare(sqlglot.parse_one(template, dialect="trino"))
+    tree = bare(sqlglot.parse_one(template, dialect="trino"))
+    for node in tree.walk():
+        if isinstance(node, exp.Cast | exp.Upper | exp.Lower):
+            node.set(TRUSTED, True)
+    return tree
 
 
 def literal(value: Part) -> exp.Expr:
@@ -115,8 +122,8 @@ def type_of(data_type: DataType) -> exp.DataType:
 
 
 def cast_to(value: exp.Expr, data_type: DataType) -> exp.Expr:
-    """`CAST(value AS type)`."""
-    return exp.Cast(this=value.copy(), to=type_of(data_type))
+    """`CAST(value AS type)` of a value that is no text to be read."""
+    return exp.Cast(this=value.copy(), to=type_of(data_type), **{TRUSTED: True})
 
 
 def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:

@@ -8,6 +8,7 @@ and decimals, `greatest` with NULL, month differences, floating point, an order 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from catalog.grammar import did_you_mean
+from catalog.patterns import why_not_portable
 
 DIALECT = "trino"
 
@@ -185,6 +187,7 @@ TYPES = frozenset(
 )
 """What a cast may lead to."""
 
+TIMES = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPTZ)
 CLOCKS = (exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.Localtime, exp.Localtimestamp)
 CONDITIONS = (
     exp.Connector,
@@ -309,12 +312,78 @@ def _misuse(node: exp.Expr) -> str | None:
             return "array_agg has no order on every engine; write array_sort(array_agg(x))"
         case exp.Star() if not isinstance(node.parent, exp.Count):
             return "* is not allowed; name the columns"
+        case exp.DataType() if node.expressions and not _may_be_sized(node):
+            name = node.sql(DIALECT).lower()
+            return f"the type {name} is not allowed; write it without its length or precision"
+        case exp.RegexpLike() | exp.RegexpExtract():
+            return _pattern(node)
+        case _ if (words := _wants(node)) is not None:
+            name = "mod" if isinstance(node, exp.Mod) else node.sql(DIALECT).partition("(")[0]
+            return f"{name.lower()} {words}"
         case exp.Column() if isinstance(node.this, exp.Star):
             return "* is not allowed; name the columns"
         case _ if type(node) in WINDOWS and not _is_ordered(node):
             name = node.sql(DIALECT).partition("(")[0].lower()
             return f"{name} needs OVER (… ORDER BY …), or two runs may differ"
     return None
+
+
+def _may_be_sized(node: exp.DataType) -> bool:
+    """Decimals; and the literal TIMESTAMP '…', for which sqlglot writes down its digits."""
+    if node.this in TIMES:
+        return isinstance(node.parent, exp.Cast) and isinstance(node.parent.this, exp.Literal)
+    return node.this is not exp.DataType.Type.VARCHAR
+
+
+def _pattern(node: exp.RegexpLike | exp.RegexpExtract) -> str | None:
+    pattern = node.expression
+    if not isinstance(pattern, exp.Literal) or not pattern.is_string:
+        return "a regular expression is written out, in quotes"
+    if (message := why_not_portable(pattern.name)) is not None:
+        return message
+    group = node.args.get("group")
+    if group is None:
+        return None
+    if not group.is_int:
+        return "regexp_extract takes the group as a whole number"
+    if int(group.name) > 0 and re.search(r"\||\)[?*{]", pattern.name):
+        return "regexp_extract takes a group only from a pattern whose groups are always there"
+    return None
+
+
+def _wants(node: exp.Expr) -> str | None:
+    """What must be written out, because engines differ where it is something else."""
+    given = node.args
+    match node:
+        case exp.Substring():
+            start, length = given.get("start"), given.get("length")
+            if not _is_whole(start, 1) and not (
+                isinstance(start, exp.Neg) and _is_whole(start.this, 1)
+            ):
+                return "takes its start as a whole number other than 0"
+            return None if length is None or _is_whole(length) else "takes its length as a number"
+        case exp.SplitPart():
+            if not _is_text(given.get("delimiter")) or not _is_whole(given.get("part_index"), 1):
+                return "takes a text that is not empty and a whole number from 1"
+        case exp.Replace() if not _is_text(node.expression):
+            return "takes what is replaced as a text that is not empty"
+        case exp.Pad() if not _is_whole(node.expression) or not _is_text(given["fill_pattern"]):
+            return "takes a whole number and a text that is not empty"
+        case exp.StrPosition() if given.get("occurrence") is not None:
+            return "takes two arguments"
+        case exp.Mod() if not _is_whole(node.expression, 1):
+            return "takes its divisor as a whole number other than 0"
+        case exp.Round() if (digits := given.get("decimals")) and not _is_whole(digits):
+            return "takes its digits as a whole number"
+    return None
+
+
+def _is_whole(node: object, least: int = 0) -> bool:
+    return isinstance(node, exp.Literal) and node.is_int and int(node.name) >= least
+
+
+def _is_text(node: object) -> bool:
+    return isinstance(node, exp.Literal) and node.is_string and node.name != ""
 
 
 def _own_call(call: exp.Anonymous) -> str | None:

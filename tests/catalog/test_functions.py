@@ -84,6 +84,37 @@ CLOCK = "the clock is not allowed; write business_date() in a rule, run_date() i
         ("name = ?", "? is not allowed"),
         ("(a, b) = (1, 2)", "(a, b) is not allowed"),
         ("try(a) > 1", "the function try is not allowed"),
+        ("substr(name, 0) = 'a'", "substr takes its start as a whole number other than 0"),
+        ("substr(name, 1, a) = 'a'", "substr takes its length as a number"),
+        (
+            "split_part(name, ';', a) = 'a'",
+            "split_part takes a text that is not empty and a whole number from 1",
+        ),
+        (
+            "replace(name, '', 'a') = 'a'",
+            "replace takes what is replaced as a text that is not empty",
+        ),
+        ("lpad(name, 3, '') = 'a'", "lpad takes a whole number and a text that is not empty"),
+        ("strpos(name, 'a', 2) = 1", "strpos takes two arguments"),
+        ("mod(a, b) = 1", "mod takes its divisor as a whole number other than 0"),
+        ("round(a, b) = 1", "round takes its digits as a whole number"),
+        ("regexp_like(name, name)", "a regular expression is written out, in quotes"),
+        (
+            "regexp_like(name, '(?i)a')",
+            "groups that begin with (? are not read alike by every engine: '(?i)a'",
+        ),
+        (
+            "regexp_extract(name, '(a)|b', 1) = 'a'",
+            "regexp_extract takes a group only from a pattern whose groups are always there",
+        ),
+        (
+            "regexp_extract(name, '(a)', b) = 'a'",
+            "regexp_extract takes the group as a whole number",
+        ),
+        (
+            "CAST(name AS varchar(3)) = 'a'",
+            "the type varchar(3) is not allowed; write it without its length or precision",
+        ),
         ("(" * 3000 + "a", "not SQL: nested too deeply"),
     ],
 )
