@@ -49,6 +49,8 @@ SETTINGS = {
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "true",
+    # Products keep their digits, as in Trino; what does not fit is an error, not a rounding.
+    "spark.sql.decimalOperations.allowPrecisionLoss": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
