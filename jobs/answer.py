@@ -8,7 +8,9 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether a command line asks for one JSON document, which an error then is too."""
+    pairs = pairwise(words)
+    return "--json" in words or "--format=json" in words or ("--format", "json") in pairs
 
 
 def keep_stdout_clean() -> None:
@@ -54,7 +62,7 @@ def end(error: BaseException) -> int:
         said, code, document = told(error), exit_code(error), error_document(error)
     if os.environ.get("REDCLIFF_DEBUG") == "1":
         traceback.print_exception(error)
-    if "--json" in sys.argv:
+    if wants_json(sys.argv):
         _write(document)
     sys.stderr.write(f"redcliff: {said}\n")
     return code

@@ -12,12 +12,13 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jobs.answer import answer, end, keep_stdout_clean
+from jobs.answer import answer, end, keep_stdout_clean, wants_json
 from jobs.exits import FAILED
 
 if TYPE_CHECKING:
@@ -39,6 +40,16 @@ NEXT_STEPS = (
     "run",
 )
 """What the demo proposes: where things stand, a library, what was rejected and why, a rerun."""
+
+
+class Format(StrEnum):
+    """How `sql` answers."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    ARROW = "arrow"
+
 
 app = typer.Typer(
     name="redcliff",
@@ -65,7 +76,7 @@ def main() -> None:
     """The entry point: every error ends here, as words on stderr and as an exit code."""
     # SQL trees are large, cyclic and short-lived: collecting them often costs a tenth of a run.
     gc.set_threshold(200_000, 50, 1_000)
-    if "--json" in sys.argv:
+    if wants_json(sys.argv) or any(word.startswith("--format") for word in sys.argv):
         keep_stdout_clean()
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
@@ -283,23 +294,45 @@ def status(
 @app.command()
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT in Trino's dialect.")],
-    limit: Annotated[int, typer.Option(help="Rows shown as a table; JSON has all.", min=1)] = 100,
+    format_: Annotated[
+        Format, typer.Option("--format", help="table (for people), csv, json or arrow (a stream).")
+    ] = Format.TABLE,
+    out: Annotated[
+        Path | None, typer.Option(help="A file for csv, json or arrow, instead of stdout.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Rows shown as a table; other formats have all.", min=1)
+    ] = 100,
+    seconds: Annotated[int, typer.Option(help="How long the query may take.", min=1)] = 300,
     engine: Engine = None,
     home: Home = None,
     profile: Profile = None,
     json_: Json = False,
 ) -> int:
     """Ask the lake: tables are named <layer>.<theme>__<dataset>."""
+    from catalog.errors import UsageError
     from jobs import display
+    from jobs.export import WRITERS, written_whole
     from jobs.query import query
 
+    wanted = Format.JSON if json_ else format_
+    if wanted is Format.ARROW and out is None and sys.stdout.isatty():
+        raise UsageError("an Arrow stream is not for a terminal; write > FILE, or --out FILE")
+    if wanted is Format.TABLE and out is not None:
+        raise UsageError("--out takes --format csv, json or arrow")
     settings = _settings(profile, home, engine)
     _progress().note("the owner's tool: every column is shown unmasked")
-    rows = query(settings, _catalog(settings), statement)
-    columns = [column.to_pylist() for column in rows.columns]
-    document = {"columns": rows.column_names, "rows": list(zip(*columns, strict=True))}
-    count = f"{rows.num_rows:,} rows" + (f", {limit} shown" if rows.num_rows > limit else "")
-    answer(json_, document, display.rows_table(rows, limit), count)
+    with query(settings, statement, seconds) as given:
+        if wanted is Format.TABLE:
+            shown, count = display.rows_table(given, limit)
+            told = f"{count:,} rows" + (f", {limit} shown" if count > limit else "")
+            answer(False, None, shown, told)
+        elif out is not None:
+            with written_whole(out) as file:
+                WRITERS[wanted](given, file)
+        else:
+            WRITERS[wanted](given, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
     return 0
 
 

@@ -13,13 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from jobs.deliver import DeliverReport
     from jobs.demo import DemoReport
     from jobs.doctor import Check
     from jobs.run import RunReport
     from jobs.status import StatusReport
+    from lake.engine import Answer
 
 SHOWN_IDS = 12
 """How much of a delivery id is shown: enough to tell deliveries apart by eye."""
@@ -118,7 +117,14 @@ def checks_table(checks: Iterable[Check]) -> Table:
     return table_of(("check", "", "found", "to mend it, run"), rows)
 
 
-def rows_table(rows: pa.Table, limit: int) -> Table:
-    """The first `limit` rows of an answer."""
-    columns = [column.to_pylist() for column in rows.slice(0, limit).columns]
-    return table_of(rows.column_names, zip(*columns, strict=True))
+def rows_table(given: Answer, limit: int) -> tuple[Table, int]:
+    """The first `limit` rows of an answer, and how many there are."""
+    from jobs.export import values
+
+    rows: list[tuple[Any, ...]] = []
+    count = 0
+    for batch in given.batches:
+        count += batch.num_rows
+        shown_of_it = batch.slice(0, max(0, limit - len(rows)))
+        rows += zip(*map(values, shown_of_it.columns), strict=True)
+    return table_of(given.schema.names, rows), count

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from lake.engine import Engine
 from lake.settings import Settings
 
 
-def _embedded(settings: Settings, scratch: Path) -> Engine:
+def _embedded(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Engine:
     from lake.engines.embedded import MEMORY, EmbeddedEngine
 
-    return EmbeddedEngine(scratch, memory=settings.memory or MEMORY)
+    return EmbeddedEngine(scratch, memory=settings.memory or MEMORY, only=only)
 
 
-def _spark(settings: Settings, scratch: Path) -> Engine:
+def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Engine:
     from lake.toolchain import delta_jars, find_java, missing_jars
 
     try:
@@ -45,7 +45,7 @@ def _spark(settings: Settings, scratch: Path) -> Engine:
     return SparkEngine(session)
 
 
-Opening = Callable[[Settings, Path], Engine]
+Opening = Callable[[Settings, Path, Sequence[str] | None], Engine]
 ENGINES: Mapping[str, Opening] = {"embedded": _embedded, "spark": _spark}
 
 
@@ -57,16 +57,18 @@ def choose(name: str) -> Opening:
 
 
 @contextmanager
-def open_engine(settings: Settings) -> Iterator[Engine]:
+def open_engine(settings: Settings, *, only: Sequence[str] | None = None) -> Iterator[Engine]:
     """
     The engine, closed at the end; `EnvironmentProblem` when this machine lacks what it needs.
 
+    With `only` it is for a person's SQL and reads no other folders, where the engine can be held
+    to that: the embedded one can, on Spark the query is judged before and nothing else holds it.
     What it writes while it works goes into a folder of its own that is removed with it.
     """
     opening = choose(settings.engine)
     scratch = Path(tempfile.mkdtemp(prefix=f"redcliff-{settings.engine}-"))
     try:
-        engine = opening(settings, scratch)
+        engine = opening(settings, scratch, only)
         try:
             yield engine
         finally:

@@ -11,7 +11,7 @@ own functions (`pipelines.dialect`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -61,6 +61,14 @@ class LandedFile:
     name: str
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a person's query gives: its columns, and its rows in batches, to be read once."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
 class Workspace(Protocol):
     """A private set of relations; closing it frees what was kept."""
 
@@ -78,6 +86,13 @@ class Workspace(Protocol):
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`."""
+
+    def ask(self, query: exp.Query, seconds: float) -> Answer:
+        """
+        Answer a query that a person wrote, within `seconds`.
+
+        `UsageError` when it is wrong or takes longer, also while its batches are read.
+        """
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """Append the rows of `query` to the table at `path`, in one commit."""

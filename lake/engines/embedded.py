@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -21,9 +23,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from catalog.errors import EnvironmentProblem
-from lake.engine import LandedFile, Merge, Transaction
+from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
-from lake.engines.rendering import for_duckdb, macro_definitions, with_relations
+from lake.engines.complaints import overtime, understood
+from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
+from lake.engines.trino_on_duckdb import as_trino, macro_statements
 
 if TYPE_CHECKING:
     from lake.readers import Reading
@@ -56,6 +60,7 @@ class EmbeddedWorkspace:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
         self._connection = connection
+        self._clock: threading.Timer | None = None
         self._named: dict[str, exp.Expr] = {}
         if day is not None:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
@@ -93,6 +98,33 @@ class EmbeddedWorkspace:
         """The rows of `query`, in this process."""
         return self._connection.execute(self._text(query)).to_arrow_table()
 
+    def ask(self, query: exp.Query, seconds: float) -> Answer:
+        """As Trino would answer; batches stream from the query, which ends with its time."""
+        with understood(seconds):
+            for statement in macro_statements():
+                self._connection.execute(statement)
+            text = self._asked(as_trino(query))
+        until = time.monotonic() + seconds
+        self._clock = threading.Timer(seconds, self._connection.interrupt)
+        self._clock.daemon = True
+        self._clock.start()
+        with understood(seconds):
+            try:
+                reader = self._connection.execute(text).to_arrow_reader(BATCH_ROWS)
+            except duckdb.BinderException:
+                # What is said of the query as written does not speak of our macros.
+                self._connection.execute(f"EXPLAIN {self._asked(query)}")
+                raise
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            with understood(seconds):
+                for batch in reader:
+                    yield batch
+                    if time.monotonic() > until:  # it was not computing when its time ended
+                        raise overtime(seconds)
+
+        return Answer(reader.schema, batches())
+
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit; rows stream from the query into its files."""
         answer = self._connection.execute(self._text(query))
@@ -101,6 +133,17 @@ class EmbeddedWorkspace:
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
         delta_rs.merge(path, self.rows(query), merge, transaction)
+
+    def close(self) -> None:
+        """Let go of the connection, and of the time that a query was given."""
+        if self._clock is not None:
+            self._clock.cancel()
+        self._connection.close()
+
+    def _asked(self, query: exp.Query) -> str:
+        """A person's query, which says what Trino means by other means than rules and models."""
+        plain = with_relations(own_calls(query, "duckdb"), self._named)
+        return plain.sql(dialect="duckdb", copy=False)
 
     def _text(self, query: exp.Query) -> str:
         return self._plain(query).sql(dialect="duckdb", copy=False)
@@ -131,12 +174,16 @@ class EmbeddedEngine:
     DuckDB in this process.
 
     `memory` is what it may hold, e.g. `700MB`; what does not fit goes into the folder `scratch`.
+    With `only`, for SQL that a person wrote: data files of these folders are read and no others,
+    and nothing can lift that again.
     """
 
     name = "embedded"
     parallel = 3  # one computes while the other reads files or commits
 
-    def __init__(self, scratch: Path, *, memory: str = MEMORY) -> None:
+    def __init__(
+        self, scratch: Path, *, memory: str = MEMORY, only: Sequence[str] | None = None
+    ) -> None:
         extension = delta_extension()
         self._database = duckdb.connect(
             ":memory:",
@@ -155,17 +202,30 @@ class EmbeddedEngine:
         for definition in macro_definitions(f"getvariable('{DAY}')"):
             self._database.execute(definition)
         self._database.execute(f"LOAD {exp.Literal.string(str(extension)).sql('duckdb')}")
+        if only is not None:
+            self._lock(only)
+
+    def _lock(self, folders: Sequence[str]) -> None:
+        """The extension is loaded by now; a folder is allowed with all that lies in it."""
+        allowed = exp.Array(expressions=[exp.Literal.string(f"{f}/") for f in folders])
+        for setting in (
+            "python_enable_replacements = false",  # a table name is never a variable of ours
+            f"allowed_directories = {allowed.sql('duckdb')}",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self._database.execute(f"SET GLOBAL {setting}")
 
     @contextmanager
     def workspace(
         self, day: date | None = None, *, small: bool = False
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; small or not, it works the same way."""
-        connection = self._database.cursor()
+        workspace = EmbeddedWorkspace(self._database.cursor(), day)
         try:
-            yield EmbeddedWorkspace(connection, day)
+            yield workspace
         finally:
-            connection.close()
+            workspace.close()
 
     def close(self) -> None:
         """Give memory and scratch files back."""

@@ -447,9 +447,14 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     return said.sql(dialect=engine, copy=False)
 
 
+def own_calls(tree: exp.Expr, engine: str) -> exp.Expr:
+    """A copy of `tree` in which redcliff's own functions are said for the engine, and no more."""
+    return replace_calls(tree, CALLS[engine])
+
+
 def for_duckdb(tree: exp.Expr) -> exp.Expr:
     """A copy of `tree` in which everything that DuckDB says differently is replaced."""
-    return _said_for(replace_calls(tree, CALLS["duckdb"]), "duckdb")
+    return _said_for(own_calls(tree, "duckdb"), "duckdb")
 
 
 def with_relations(tree: exp.Expr, relations: Mapping[str, exp.Expr]) -> exp.Expr:

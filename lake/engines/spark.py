@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -16,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from deltalake import DeltaTable
 from pyspark import StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
-from lake.engine import LandedFile, Merge, Transaction
+from catalog.errors import UsageError
+from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
+from lake.engines.complaints import cleaned, overtime
 from lake.engines.rendering import render
 
 if TYPE_CHECKING:
@@ -172,6 +176,22 @@ class SparkWorkspace:
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, collected to this process."""
         return self._frame(query).toArrow()
+
+    def ask(self, query: exp.Query, seconds: float) -> Answer:
+        """All rows at once; Spark stops its own jobs after `seconds`."""
+        context = self._session.sparkContext
+        clock = threading.Timer(seconds, context.cancelAllJobs)
+        clock.daemon = True
+        clock.start()
+        try:
+            rows = self.rows(query)
+        except PySparkException as error:
+            if not clock.is_alive():
+                raise overtime(seconds) from error
+            raise UsageError(cleaned(str(error))) from error
+        finally:
+            clock.cancel()
+        return Answer(rows.schema, iter(rows.to_batches()))
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit; skipped by Delta when the transaction stands already."""

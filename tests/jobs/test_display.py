@@ -13,6 +13,7 @@ from catalog.vocabulary import Mode
 from jobs.demo import DemoReport
 from jobs.display import demo_table, rows_table, shown, table_of
 from lake.deliveries import Counts, Delivery, DeliveryStatus
+from lake.engine import Answer
 from lake.entries import Entry
 
 
@@ -81,7 +82,10 @@ def test_the_demo_adds_up_the_deliveries_of_a_dataset_beside_its_table() -> None
 def test_an_answer_with_two_columns_of_one_name_shows_both() -> None:
     rows = pa.Table.from_arrays([pa.array([1, 2]), pa.array(["x", "y"])], names=["n", "n"])
 
-    lines = [line.split() for line in rendered(rows_table(rows, limit=1))]
+    shown, count = rows_table(Answer(rows.schema, iter(rows.to_batches())), limit=1)
+
+    assert count == 2
+    lines = [line.split() for line in rendered(shown)]
 
     assert lines[0] == ["n", "n"]
     assert lines[2:] == [["1", "x"]]

@@ -1,0 +1,268 @@
+"""
+What an analyst's query may say: Trino's SQL as far as the chosen engine answers as Trino does.
+
+On Spark that is what rules and models may say (`catalog.functions`), and `*`, ORDER BY and LIMIT;
+on DuckDB far more, because `lake.engines.trino_on_duckdb` mends what differs. Whatever does not
+stand here is refused, tables that are functions or files first of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import sqlglot
+from sqlglot import exp
+
+from catalog.errors import UsageError
+from catalog.functions import (
+    AGGREGATES,
+    DIALECT,
+    OWN_FUNCTIONS,
+    QUERY_SYNTAX,
+    SCALARS,
+    TYPES,
+    WINDOWS,
+    check_nodes,
+)
+from catalog.grammar import did_you_mean
+
+DUCKDB_CALLS = (
+    # texts
+    "substring(x, 1)",
+    "starts_with(x, 'a')",
+    "position('a' IN x)",
+    "reverse(x)",
+    "rpad(x, 3, '0')",
+    "ltrim(x)",
+    "rtrim(x)",
+    "split(x, ',')",
+    "chr(65)",
+    "concat_ws(',', x, y)",
+    "levenshtein_distance(x, y)",
+    "regexp_replace(x, 'a', 'b')",
+    "regexp_extract_all(x, 'a')",
+    "regexp_split(x, 'a')",
+    "to_utf8(x)",
+    "sha256(x)",
+    "md5(x)",
+    "to_hex(x)",
+    "lower(to_hex(x))",
+    "json_extract_scalar(x, '$.a')",
+    "json_extract(x, '$.a')",
+    # numbers
+    "greatest(x, y)",
+    "least(x, y)",
+    "truncate(x)",
+    "sign(x)",
+    "sqrt(x)",
+    "cbrt(x)",
+    "power(x, 2)",
+    "exp(x)",
+    "ln(x)",
+    "log10(x)",
+    "log2(x)",
+    "is_nan(x)",
+    "x / y",
+    "x % y",
+    # dates
+    "date(x)",
+    "date_add('day', 1, x)",
+    "x + INTERVAL '1' DAY",
+    "date_format(x, '%Y')",
+    "date_parse(x, '%Y')",
+    "from_unixtime(x)",
+    "to_unixtime(x)",
+    "from_iso8601_date(x)",
+    "last_day_of_month(x)",
+    "quarter(x)",
+    "week(x)",
+    "day_of_week(x)",
+    "day_of_year(x)",
+    "year_of_week(x)",
+    "hour(x)",
+    "minute(x)",
+    "second(x)",
+    "extract(year FROM x)",
+    "current_date",
+    "current_timestamp",
+    # lists
+    "array_distinct(x)",
+    "array_max(x)",
+    "array_min(x)",
+    "array_position(x, y)",
+    "array_remove(x, y)",
+    "contains(x, y)",
+    "filter(x, y -> y > 1)",
+    "transform(x, y -> y + 1)",
+    "flatten(x)",
+    "slice(x, 1, 2)",
+    "sequence(1, 3)",
+    # many rows
+    "arbitrary(x)",
+    "any_value(x)",
+    "approx_distinct(x)",
+    "approx_percentile(x, 0.5)",
+    "avg(x)",
+    "corr(x, y)",
+    "covar_pop(x, y)",
+    "covar_samp(x, y)",
+    "listagg(x, ',') WITHIN GROUP (ORDER BY x)",
+    "stddev(x)",
+    "stddev_pop(x)",
+    "stddev_samp(x)",
+    "variance(x)",
+    "var_pop(x)",
+    "var_samp(x)",
+    "cume_dist()",
+    "lag(x) IGNORE NULLS OVER (ORDER BY x)",
+    "nth_value(x, 2)",
+    "ntile(4)",
+    "percent_rank()",
+)
+"""One call of each form that DuckDB answers as Trino does, as `tests/jobs/test_query.py` shows."""
+
+EVERYWHERE: frozenset[type[exp.Expr]] = (
+    SCALARS
+    | AGGREGATES
+    | WINDOWS
+    | QUERY_SYNTAX
+    | {exp.Fetch, exp.Limit, exp.LimitOptions, exp.Offset, exp.Values}
+)
+
+
+def _parts(calls: Collection[str]) -> frozenset[type[exp.Expr]]:
+    return frozenset(
+        type(node) for call in calls for node in sqlglot.parse_one(call, dialect=DIALECT).walk()
+    )
+
+
+ON_DUCKDB: frozenset[type[exp.Expr]] = (
+    EVERYWHERE
+    | _parts(DUCKDB_CALLS)
+    | {
+        exp.AtTimeZone,
+        exp.Cube,
+        exp.GroupingSets,
+        exp.JSONPath,
+        exp.JSONPathKey,
+        exp.JSONPathRoot,
+        exp.JSONPathSubscript,
+        exp.Lambda,
+        exp.Rollup,
+        exp.Unnest,
+    }
+)
+
+DUCKDB_TYPES = TYPES | {
+    exp.DataType.Type.DOUBLE,
+    exp.DataType.Type.SMALLINT,
+    exp.DataType.Type.TINYINT,
+}
+LOCAL_TIME_IN = (exp.Cast, exp.TimeToStr, exp.Year, exp.Month, exp.Day, exp.Hour, exp.DayOfWeekIso)
+"""Where `x AT TIME ZONE z` means its wall clock, which is all that DuckDB keeps of it."""
+
+PAGE = "docs/reference/sql.md"
+EXTRACTED = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
+DEEPEST_DIVISION = 3
+
+
+def check(query: exp.Query, engine: str) -> None:
+    """`UsageError` with all that the engine cannot answer as Trino does."""
+    told = list(dict.fromkeys(_slips(query, engine)))
+    if told:
+        raise UsageError("\n".join(told))
+
+
+def _slips(query: exp.Query, engine: str) -> Iterator[str]:
+    for table in query.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier):
+            name = table.this.sql(DIALECT).partition("(")[0].lower()
+            yield f"{name}(…) is no table; a query reads tables of the lake and nothing else"
+            return
+    if engine == "spark":
+        yield from _on_spark(query)
+        return
+    for node in query.walk(prune=lambda n: type(n) not in ON_DUCKDB):
+        if type(node) not in ON_DUCKDB:
+            yield _refusal(node)
+        elif (message := _misuse(node)) is not None:
+            yield message
+
+
+def _on_spark(query: exp.Query) -> Iterator[str]:
+    """What rules and models may say, and `*`."""
+    named = query.copy()
+    for star in list(named.find_all(exp.Star)):
+        if not isinstance(star.parent, exp.Count):
+            star.replace(exp.to_identifier("all"))
+    for slip in check_nodes(named, EVERYWHERE):
+        yield f"on Spark, {slip.message}; without --engine spark more is answered"
+
+
+def _refusal(node: exp.Expr) -> str:
+    text = node.sql(DIALECT)
+    if isinstance(node, exp.Try):
+        return "TRY is not answered; write TRY_CAST, or x / NULLIF(y, 0)"
+    if isinstance(node, exp.Func):
+        return _no_function(text.partition("(")[0].lower())
+    return f"{text if len(text) <= 60 else f'{text[:60]}…'} is not answered here"
+
+
+def _no_function(name: str) -> str:
+    hint = did_you_mean(name, OWN_FUNCTIONS)
+    return f"{name} is none of the functions that are answered as Trino does{hint}; see {PAGE}"
+
+
+def _misuse(node: exp.Expr) -> str | None:
+    match node:
+        case exp.Anonymous():
+            return _unknown_function(node)
+        case exp.LimitOptions() if node.args.get("with_ties"):
+            return "FETCH FIRST … WITH TIES is not answered"
+        case exp.DataType() if node.this not in DUCKDB_TYPES:
+            return f"the type {node.sql(DIALECT).lower()} is not answered"
+        case exp.Bracket() if not node.args.get("safe"):
+            return f"{node.sql(DIALECT)} fails where nothing is there; write element_at(x, i)"
+        case exp.With() if node.recursive:
+            return "WITH RECURSIVE is not answered"
+        case exp.Min() | exp.Max() | exp.ArgMin() | exp.ArgMax() if _has_count(node):
+            return f"{node.sql(DIALECT)}: the form with a number of rows is not answered"
+        case exp.Extract() if node.name.upper() not in EXTRACTED:
+            return f"EXTRACT({node.name.lower()} …) is not answered; write day_of_week, day_of_year"
+        case exp.DateAdd() | exp.DateDiff() | exp.DateTrunc() | exp.TimestampTrunc():
+            if (unit := node.text("unit").upper()) and unit not in EXTRACTED:
+                return f"the unit {unit.lower()} is not answered"
+        case exp.AtTimeZone() if not isinstance(node.parent, LOCAL_TIME_IN):
+            return (
+                "AT TIME ZONE is answered within date_format, CAST AS date, year, month, day, hour"
+            )
+        case exp.StrPosition() if node.args.get("occurrence"):
+            return "strpos finds the first place only; leave out its third argument"
+        case exp.ArraySort() if node.expression:
+            return "array_sort with a function is not answered"
+        case exp.Div() if _depth(node) > DEEPEST_DIVISION:
+            return "too many divisions within one another; compute the inner ones in a WITH"
+    return None
+
+
+def _unknown_function(call: exp.Anonymous) -> str | None:
+    name = call.name.lower()
+    if name in ("business_date", "run_date"):
+        return f"{name}() is for rules and models; write a date"
+    if name not in OWN_FUNCTIONS:
+        return _no_function(name)
+    if len(call.expressions) != OWN_FUNCTIONS[name]:
+        return f"{name} takes {OWN_FUNCTIONS[name]} argument(s), found {len(call.expressions)}"
+    if name == "ratio" and not call.expressions[2].is_int:
+        return "ratio(a, b, scale) takes the scale as a whole number"
+    return None
+
+
+def _has_count(node: exp.Expr) -> bool:
+    return bool(node.expressions) or bool(node.args.get("count"))
+
+
+def _depth(node: exp.Expr) -> int:
+    """How many divisions stand within one another from `node` down."""
+    inner = (n for child in node.iter_expressions() for n in child.find_all(exp.Div))
+    return 1 + max((_depth(n) for n in inner), default=0)
