@@ -5,7 +5,6 @@ is imported when the command runs; here are words, options, tables and exit code
 
 from __future__ import annotations
 
-import gc
 import os
 import shlex
 import sys
@@ -74,8 +73,6 @@ Dataset = Annotated[str | None, typer.Option(help="Only this dataset, e.g. popul
 
 def main() -> None:
     """The entry point: every error ends here, as words on stderr and as an exit code."""
-    # SQL trees are large, cyclic and short-lived: collecting them often costs a tenth of a run.
-    gc.set_threshold(200_000, 50, 1_000)
     if wants_json(sys.argv) or any(word.startswith("--format") for word in sys.argv):
         keep_stdout_clean()
     try:

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import RedcliffError
+from lake.machine import memory_bytes
 
 GIB = 1024**3
 DISK_BYTES = 2 * GIB
 MEMORY_GIB = {"embedded": 2, "spark": 4}
 OLDEST_PYTHON = (3, 11)
 SETUP = "make setup"
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,7 @@ def _jars(environ: Mapping[str, str], fetch: bool) -> tuple[bool, str]:
 
 
 def _memory(gib: int) -> tuple[bool, str]:
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if CGROUP_LIMIT.is_file() and (limit := CGROUP_LIMIT.read_text().strip()).isdecimal():
-        size = min(size, int(limit))
+    size = memory_bytes()
     # Machines sold as 4 GiB show a little less.
     return size >= 0.9 * gib * GIB, f"{size / GIB:.1f} GiB"
 

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +28,13 @@ from lake.engines import delta_rs
 from lake.engines.complaints import overtime, understood
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
+from lake.machine import memory_bytes
 
 if TYPE_CHECKING:
     from lake.readers import Reading
 
-MEMORY = "700MB"
-"""What DuckDB may hold before it spills; readers, Arrow and delta-rs come on top."""
+MEMORY_SHARE = 0.25
+"""Of the machine's memory: what DuckDB may hold before it spills, unless the profile says it."""
 
 BATCH_ROWS = 20_000
 """Rows of one Arrow batch on the way from a query into a commit."""
@@ -182,13 +183,14 @@ class EmbeddedEngine:
     parallel = 3  # one computes while the other reads files or commits
 
     def __init__(
-        self, scratch: Path, *, memory: str = MEMORY, only: Sequence[str] | None = None
+        self, scratch: Path, *, memory: str | None = None, only: Sequence[str] | None = None
     ) -> None:
         extension = delta_extension()
+        self._large = threading.RLock()
         self._database = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": memory,
+                "memory_limit": memory or f"{int(memory_bytes() * MEMORY_SHARE)}B",
                 "threads": os.cpu_count() or 1,
                 "temp_directory": str(scratch),
                 "preserve_insertion_order": False,
@@ -220,12 +222,13 @@ class EmbeddedEngine:
     def workspace(
         self, day: date | None = None, *, small: bool = False
     ) -> Iterator[EmbeddedWorkspace]:
-        """A connection of its own; small or not, it works the same way."""
-        workspace = EmbeddedWorkspace(self._database.cursor(), day)
-        try:
-            yield workspace
-        finally:
-            workspace.close()
+        """A connection of its own; one that is not small waits for others that are not."""
+        with nullcontext() if small else self._large:
+            workspace = EmbeddedWorkspace(self._database.cursor(), day)
+            try:
+                yield workspace
+            finally:
+                workspace.close()
 
     def close(self) -> None:
         """Give memory and scratch files back."""

@@ -135,9 +135,19 @@ class SparkWorkspace:
         self._session = session
         self._day = day
         self._kept: list[DataFrame] = []
+        self._views: set[str] = set()
 
     def _frame(self, query: exp.Query) -> DataFrame:
         return self._session.sql(render(query, "spark", self._day))
+
+    def _name(self, name: str, frame: DataFrame) -> None:
+        frame.createOrReplaceTempView(name)
+        self._views.add(name)
+
+    def _keep(self, frame: DataFrame) -> DataFrame:
+        kept = frame.persist(StorageLevel.MEMORY_AND_DISK)
+        self._kept.append(kept)
+        return kept
 
     def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
         """One task a file, each running the reader of `lake.readers`."""
@@ -149,29 +159,26 @@ class SparkWorkspace:
         if len(files) > 1:
             frame = frame.repartition(len(files))
         records = frame.mapInArrow(_Records(reading), _spark_schema(reading.schema))
-        records.createOrReplaceTempView(name)
+        self._name(name, self._keep(records))  # a snapshot is looked at more than once
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """A local relation; meant for what fits the driver."""
         if rows.num_rows == 0:
             # pyspark 4.2 cannot take columns without a chunk.
             rows = pa.table([pa.array([], f.type) for f in rows.schema], schema=rows.schema)
-        self._session.createDataFrame(rows).createOrReplaceTempView(name)
+        self._name(name, self._session.createDataFrame(rows))
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
         """The Delta table at a version."""
         reader = self._session.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
-        reader.load(path).createOrReplaceTempView(name)
+        self._name(name, reader.load(path))
 
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """A view; kept ones are held in memory, or on disk when there is no room."""
         frame = self._frame(query)
-        if keep:
-            frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-            self._kept.append(frame)
-        frame.createOrReplaceTempView(name)
+        self._name(name, self._keep(frame) if keep else frame)
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, collected to this process."""
@@ -204,7 +211,7 @@ class SparkWorkspace:
         source = self._frame(query)
         columns = [c for c in source.columns if c != "_op"]
         updates = merge.updates if merge.updates is not None else tuple(columns)
-        source.createOrReplaceTempView("_merge_source")
+        self._name("_merge_source", source)
         on = [f"t.`{c}` = s.`{c}`" for c in merge.on]
         if merge.target is not None:
             on.append(f"({merge.target})")
@@ -230,9 +237,11 @@ class SparkWorkspace:
             conf.unset("spark.databricks.delta.write.txnVersion")
 
     def close(self) -> None:
-        """Give back what was kept."""
+        """Give back what was kept, and the rows that views hold in the driver's heap."""
         for frame in self._kept:
             frame.unpersist()
+        for view in self._views:
+            self._session.catalog.dropTempView(view)
 
 
 class SmallSparkWorkspace(SparkWorkspace):
