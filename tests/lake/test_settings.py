@@ -33,7 +33,8 @@ def test_without_a_profile_everything_lies_in_the_home(site: Path, home: Path) -
     settings = load(site, home)
 
     assert (settings.site, settings.home, settings.profile) == (site, home, "local")
-    assert settings.engine == "spark"
+    assert settings.engine == "embedded"
+    assert settings.memory is None
     assert settings.lake == str(home / "lake")
     assert settings.landing == home / "landing"
     assert settings.state_url == f"sqlite:///{home}/state.db"
@@ -94,12 +95,13 @@ def test_a_profile_is_named_by_name_or_file(site: Path, home: Path, how: str) ->
     [
         pytest.param(
             "engin: spark",
-            "local.yaml: unknown key engin; known: engine, lake, landing, settle_seconds",
+            "local.yaml: unknown key engin; known: engine, lake, landing, memory, settle_seconds",
             id="unknown-key",
         ),
         pytest.param("[1, 2]", "local.yaml: a profile is a mapping of keys", id="no-mapping"),
         pytest.param("a: [", "local.yaml: the profile cannot be read", id="no-yaml"),
         pytest.param("settle_seconds: soon", "settle_seconds: 'soon' is not a", id="no-number"),
+        pytest.param("memory: 700", "memory: 700 is no amount", id="memory-without-unit"),
         pytest.param("settle_seconds: -1", "settle_seconds: '-1' is not a", id="negative"),
         pytest.param("site_secret: short", "at least 16 characters", id="weak-secret"),
     ],
