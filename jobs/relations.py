@@ -22,6 +22,7 @@ from jobs.context import Context
 from lake.deliveries import Delivery
 from lake.engine import LandedFile, Workspace
 from lake.readers import Reading
+from lake.tables import no_rows
 from pipelines import late
 from pipelines.difference import (
     Base,
@@ -41,7 +42,7 @@ from pipelines.difference import (
     unrecognised,
     vanished,
 )
-from pipelines.outputs import Stamp, changed_keys
+from pipelines.outputs import Stamp, bad_rows, changed_keys
 from pipelines.rules import INLINE_CODES, Codes, judge, row_rules
 from pipelines.standardize import standardize
 
@@ -125,9 +126,8 @@ class Relations:
     def prepare(self, base: Mapping[str, int | None]) -> None:
         """Name all relations that judging reads, then judge: every query reads `base` alone."""
         self.base = base
-        workspace, contract, landing = self.workspace, self.contract, self.context.landing
-        files = [LandedFile(str(landing.path(f.sha256)), f.name) for f in self.delivery.files]
-        workspace.read_files("delivered", Reading.of(contract), files)
+        workspace, contract = self.workspace, self.contract
+        workspace.read_files("delivered", Reading.of(contract), self._files())
         workspace.add_rows("known", self._known())
         for name, shape in (
             ("raw", self.raw),
@@ -138,10 +138,36 @@ class Relations:
             if shape is not None and base[shape.table] is not None:
                 path = self.context.tables.path(shape.table)
                 workspace.add_table(name, path, base[shape.table])
+            elif shape is not None and self.later:
+                # Those that came in time brought nothing that would have made the table.
+                workspace.add_rows(name, no_rows(shape))
         if self.has_quarantine:
             workspace.add_query("open_bad", open_quarantine("quarantine"), keep=True)
         self._codes = self._code_values()
         self._judge()
+
+    def bad_alone(self, base: Mapping[str, int | None]) -> pa.Table:
+        """The bad rows of the delivery as quarantine would hold them, judged by itself."""
+        self.base = base
+        workspace, contract = self.workspace, self.contract
+        workspace.read_files("delivered", Reading.of(contract), self._files())
+        self._codes = self._code_values()
+        self._add_judged("judged", "delivered")
+        workspace.add_query("outcomes", outcomes(contract, "judged", Base()), keep=True)
+        workspace.add_query("classified", classified(contract, "judged", "outcomes"))
+        return workspace.rows(bad_rows(contract, self.stamp, "classified"))
+
+    def add_successor_bad(self, name: str) -> None:
+        """Relation `name` holds the bad rows of the next delivery that has settled already."""
+        after = min(self.later, key=lambda d: d.order)
+        with self.context.engine.workspace(after.business_date, small=True) as workspace:
+            next_ = Relations(self.context, self.contract, after, workspace)
+            rows = next_.bad_alone(self.base)
+        self.workspace.add_rows(name, rows)
+
+    def _files(self) -> list[LandedFile]:
+        landing = self.context.landing
+        return [LandedFile(str(landing.path(f.sha256)), f.name) for f in self.delivery.files]
 
     # --- judging -----------------------------------------------------------------------------
 
@@ -203,17 +229,16 @@ class Relations:
 
     def _compared_with(self) -> Base:
         workspace, contract = self.workspace, self.contract
-        if self.later and self.has_raw:
-            spans = "spans" if self.has_quarantine else None
-            if spans is not None:
-                workspace.add_query(spans, late.bad_spans("quarantine"))
-            workspace.add_query("events", late.good_events(contract, "raw", spans), keep=True)
+        if self.later:
+            workspace.add_query("spans", late.bad_spans("quarantine"))
+            workspace.add_query("events", late.good_events(contract, "raw", "spans"), keep=True)
         base = Base()
-        if self.has_curated:
-            if self.later and self.is_snapshot:
-                before = late.state_before(contract, "events", self.moment)
-                workspace.add_query("current", before)
-            elif not self.has_recognised:
+        if self.later and self.is_snapshot:
+            before = late.state_before(contract, "events", self.moment)
+            workspace.add_query("current", before)
+            base = Base(current="current")
+        elif self.has_curated:
+            if not self.has_recognised:
                 rows = current_rows(contract, "curated", touched="judged")
                 workspace.add_query("current", rows)
             base = Base(current="current")
@@ -234,6 +259,7 @@ class Relations:
                 "_delivery_id": [d.delivery_id for d in known],
                 "_business_date": pa.array([d.business_date for d in known], pa.date32()),
                 "_revision": pa.array([d.revision for d in known], pa.int32()),
+                "_received_at": pa.array([d.received_at for d in known], pa.timestamp("us", "UTC")),
             }
         )
 

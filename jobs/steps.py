@@ -16,7 +16,7 @@ from catalog.shapes import Shape
 from jobs.relations import Relations
 from lake.deliveries import Counts
 from lake.engine import Merge, Transaction
-from pipelines import late, outputs
+from pipelines import bad_runs, late, outputs
 from pipelines.refresh import operations
 
 
@@ -165,10 +165,10 @@ class LateSteps(Steps):
         rows = self._raw_rows()
         if self.relations.is_snapshot:
             self.workspace.add_query("changed", self.relations.ended_keys())
-            silent = late.restated(
-                self.contract, self.relations.successor, "changed", "current", "raw", "events"
-            )
-            rows = exp.union(rows, silent, distinct=False)
+            silences = late.silences("changed", "events", "spans", self.relations.moment)
+            self.workspace.add_query("silences", silences, keep=True)
+            said = late.restated(self.contract, "silences", "current", "raw")
+            rows = exp.union(rows, said, distinct=False)
         self.workspace.add_query("late_raw", rows, keep=True)
         if self.relations.count("late_raw"):
             self._append(self.relations.raw, exp.select("*").from_("late_raw"))
@@ -176,25 +176,34 @@ class LateSteps(Steps):
 
     def quarantine(self) -> None:
         """Bad rows as they would stand had the delivery come in time."""
-        relations = self.relations
+        relations, workspace, contract = self.relations, self.workspace, self.contract
+        if self._stands(relations.quarantine):
+            return
         if relations.is_snapshot:
-            closers = late.closed_by_successor("classified", relations.successor.delivery_id)
+            closers = bad_runs.closed_by_next("classified", relations.successor.delivery_id)
+            closes = "TRUE"
         else:
-            closers = late.closed_by_next("classified", "events", relations.moment)
-        known = "quarantine" if relations.has_quarantine else None
-        rows = late.late_bad_rows(self.contract, self.stamp, closers, known)
-        if known is not None and relations.is_snapshot:
-            earlier = late.closed_earlier(self.contract, self.stamp, "classified", known)
-            rows = exp.union(rows, earlier, distinct=False)
-        first_seen = ("_delivery_id", "_file", "_row_number")
-        merge = Merge(on=("_row_hash",), updates=(*first_seen, "_last_delivery_id", "_closed_by"))
-        self._merge(relations.quarantine, rows, merge)
+            closers = bad_runs.closed_by_good("classified", "events", relations.moment)
+            closes = "r._key IN (SELECT _key FROM affected)"
+        workspace.add_query("closers", closers, keep=True)
+        bad = outputs.bad_rows(contract, self.stamp, "classified")
+        workspace.add_query("late_bad", bad, keep=True)
+        placed = bad_runs.placed_runs(contract, "quarantine", "closers", self.stamp)
+        workspace.add_query("runs", placed, keep=True)
+        rows = bad_runs.late_runs(contract, self.stamp, "late_bad", "runs", "closers", closes)
+        if relations.is_snapshot:
+            workspace.add_query("runs_over", bad_runs.runs_over("late_bad", "runs"), keep=True)
+            if relations.count("runs_over"):
+                relations.add_successor_bad("successor_bad")
+                parts = bad_runs.parted_runs(contract, self.stamp, "runs_over", "successor_bad")
+                rows = exp.union(rows, parts, distinct=False)
+        self._merge(relations.quarantine, rows, Merge(on=("_row_hash", "_delivery_id")))
 
     def history(self) -> None:
         """Intervals that the late delivery corrects: marked as replaced, and told anew."""
         relations = self.relations
         assert relations.history is not None
-        if relations.base[relations.history.table] is None:
+        if relations.base[relations.history.table] is None and relations.has_curated:
             raise LedgerBroken(
                 f"{relations.history.table} does not exist, but later deliveries have settled; "
                 "restore it from a backup"
@@ -226,8 +235,7 @@ class LateSteps(Steps):
         )
         workspace.add_query("raw_after", raw)
         spans = late.bad_now("classified", relations.moment)
-        if relations.has_quarantine:
-            spans = exp.union(spans, late.bad_spans("quarantine"), distinct=True)
+        spans = exp.union(spans, late.bad_spans("quarantine"), distinct=True)
         workspace.add_query("spans_after", spans)
         events = late.good_events(self.contract, "raw_after", "spans_after")
         workspace.add_query("events_after", events)

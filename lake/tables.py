@@ -42,6 +42,25 @@ def delta_type(data_type: DataType) -> PrimitiveType | MapType | ArrayType:
             return PrimitiveType(_PRIMITIVE[name])
 
 
+def _schema(shape: Shape) -> Schema:
+    return Schema(
+        [
+            Field(
+                c.name,
+                delta_type(c.type),
+                nullable=not c.required,
+                metadata={"comment": c.comment},
+            )
+            for c in shape.columns
+        ]
+    )
+
+
+def no_rows(shape: Shape) -> pa.Table:
+    """What a table of this shape holds before anything was written to it."""
+    return pa.schema(_schema(shape)).empty_table()
+
+
 class Tables:
     """
     The tables under one root, by name `<layer>.<theme>__<dataset>[__<part>]`.
@@ -99,18 +118,9 @@ class Tables:
         """
         opened = self.open(shape.table)
         if opened is None:
-            fields = [
-                Field(
-                    c.name,
-                    delta_type(c.type),
-                    nullable=not c.required,
-                    metadata={"comment": c.comment},
-                )
-                for c in shape.columns
-            ]
             opened = DeltaTable.create(
                 self.path(shape.table),
-                Schema(fields),
+                _schema(shape),
                 mode="ignore",
                 description=shape.description,
                 configuration=dict(shape.properties),

@@ -123,9 +123,11 @@ def order_text(
 
 # --- the tables as they stood --------------------------------------------------------------
 
-MOMENT = """concat(CAST(known._business_date AS varchar), '|',
-                  lpad(CAST(known._revision AS varchar), 6, '0'))"""
-"""The moment of a delivery in relation `known`, as `Moment.text` writes it."""
+
+def moment_of(known: str = "known") -> str:
+    """The moment of the delivery in a relation like `known`, as `Moment.text` writes it."""
+    return f"""concat(CAST({known}._business_date AS varchar), '|',
+                      lpad(CAST({known}._revision AS varchar), 6, '0'))"""
 
 
 def same_key(contract: Contract, a: str, b: str) -> exp.Expr:
@@ -143,7 +145,7 @@ def current_rows(contract: Contract, curated: str, touched: str | None = None) -
         # Before anything is computed: a day of changes touches few of many rows.
         key = exp.select("1").from_(exp.to_table(touched).as_("n"))
         rows = rows.where(exp.Exists(this=key.where(same_key(contract, "n", "t"))))
-    moment = sql(MOMENT)
+    moment = sql(moment_of())
     return (
         exp.select(
             *[column(k, "t") for k in contract.key],
@@ -201,9 +203,10 @@ def typed_raw(contract: Contract, raw: str, where: str) -> exp.Select:
         exp.select(
             *[column(k, "e") for k in contract.key],
             exp.alias_(key_text(contract, "e"), "_key"),
-            exp.alias_(sql(MOMENT), "_moment"),
+            exp.alias_(sql(moment_of()), "_moment"),
             exp.alias_(
-                order_text(contract, sql(MOMENT), column("_business_date", "known"), "e"), "_order"
+                order_text(contract, sql(moment_of()), column("_business_date", "known"), "e"),
+                "_order",
             ),
             exp.alias_(column("_raw_op", "e"), "_op"),
             exp.alias_(column("_raw_delivery_id", "e"), "_delivery_id"),

@@ -15,10 +15,10 @@ from __future__ import annotations
 from sqlglot import exp
 
 from catalog.contract import Contract
-from catalog.dialect import cast_to, column, literal, query, sql
-from catalog.shapes import history_shape, quarantine_shape, raw_shape
-from pipelines.difference import MOMENT, Moment, key_text, typed_raw
-from pipelines.outputs import Stamp, bad_rows
+from catalog.dialect import column, literal, query, sql
+from catalog.shapes import history_shape, raw_shape
+from pipelines.difference import Moment, key_text, moment_of, typed_raw
+from pipelines.outputs import Stamp
 
 GONE = "-"
 """Stands for the hash of a key that a delete has taken away."""
@@ -26,9 +26,9 @@ GONE = "-"
 
 def bad_spans(quarantine: str) -> exp.Query:
     """From which moment to which a row was bad: within it, its events in raw do not count."""
-    first, last = MOMENT.replace("known.", "f."), MOMENT.replace("known.", "l.")
     return query(
-        f"""SELECT q._row_hash, {first} AS _first, {last} AS _last FROM {quarantine} AS q
+        f"""SELECT q._row_hash, q._key, {moment_of("f")} AS _first, {moment_of("l")} AS _last
+            FROM {quarantine} AS q
             JOIN known AS f ON q._delivery_id = f._delivery_id
             JOIN known AS l ON q._last_delivery_id = l._delivery_id"""
     )
@@ -37,22 +37,19 @@ def bad_spans(quarantine: str) -> exp.Query:
 def bad_now(classified: str, moment: Moment) -> exp.Query:
     """The same for the bad rows of the delivery at hand."""
     return query(
-        f"""SELECT DISTINCT _row_hash, :m AS _first, :m AS _last FROM {classified}
+        f"""SELECT DISTINCT _row_hash, _key, :m AS _first, :m AS _last FROM {classified}
             WHERE _outcome = 'quarantined'""",
         m=moment.text,
     )
 
 
-def good_events(contract: Contract, raw: str, spans: str | None) -> exp.Query:
+def good_events(contract: Contract, raw: str, spans: str) -> exp.Query:
     """The typed events of raw without those that were bad when they came."""
-    events = typed_raw(contract, raw, "TRUE")
-    if spans is None:
-        return events
     return query(
         f"""SELECT e.* FROM :events AS e LEFT JOIN {spans} AS b
             ON e._row_hash = b._row_hash AND e._moment >= b._first AND e._moment <= b._last
             WHERE b._row_hash IS NULL""",
-        events=events.subquery(),
+        events=typed_raw(contract, raw, "TRUE").subquery(),
     )
 
 
@@ -69,30 +66,47 @@ def state_before(contract: Contract, events: str, moment: Moment) -> exp.Query:
     )
 
 
-def restated(
-    contract: Contract, successor: Stamp, changed: str, before: str, raw: str, events: str
-) -> exp.Query:
+def _bad_at(moment: str, row: str) -> str:
+    """Whether the bad row `row` (`bad_spans` with `_key`) was bad at a moment."""
+    return f"{moment} >= {row}._first AND {moment} <= {row}._last"
+
+
+def silences(changed: str, events: str, bad: str, moment: Moment) -> exp.Query:
     """
-    Raw rows in the successor's name for `changed` keys of which it said nothing: the value of
-    `before`, or a delete where there was none.
+    Which later snapshot's silence about a `changed` key has to be put into words: `_key`,
+    `_delivery_id`, `_received_at`.
+
+    It is the first that does not hold the key among its bad rows either, for a bad row leaves
+    what is current alone; unless an event of the key has come by then.
     """
-    silent = query(
-        f"""SELECT DISTINCT c._key FROM {changed} AS c
-            LEFT JOIN (SELECT DISTINCT _key FROM {events} WHERE _delivery_id = :s) AS e
-              ON c._key = e._key
-            WHERE e._key IS NULL""",
-        s=successor.delivery_id,
+    return query(
+        f"""WITH first AS (
+              SELECT c._key, min({moment_of("l")}) AS _moment
+              FROM (SELECT DISTINCT _key FROM {changed}) AS c
+              CROSS JOIN known AS l
+              WHERE {moment_of("l")} > :m AND NOT EXISTS (SELECT 1 FROM {bad} AS q
+                WHERE q._key = c._key AND {_bad_at(moment_of("l"), "q")})
+              GROUP BY c._key)
+            SELECT f._key, l._delivery_id, l._received_at FROM first AS f
+            JOIN known AS l ON {moment_of("l")} = f._moment
+            WHERE NOT EXISTS (SELECT 1 FROM {events} AS e
+              WHERE e._key = f._key AND e._moment > :m AND e._moment <= f._moment)""",
+        m=moment.text,
     )
+
+
+def restated(contract: Contract, silent: str, before: str, raw: str) -> exp.Query:
+    """
+    Raw rows for the `silences` of later snapshots: the value of `before`, or a delete where there
+    was none.
+    """
     shape = raw_shape(contract)
     values: dict[str, exp.Expr] = {
         "_op": sql("CASE WHEN b._key IS NULL THEN 'delete' ELSE 'upsert' END"),
-        "_delivery_id": literal(successor.delivery_id),
-        "_received_at": sql(
-            "CAST(:t AS timestamp with time zone)",
-            t=f"{successor.received_at:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "+00:00",
-        ),
+        "_delivery_id": column("_delivery_id", "s"),
+        "_received_at": column("_received_at", "s"),
     }
-    # A key that the late delivery brought and its successor took away has its only text there.
+    # A key that the late delivery brought and a later one took away has its only text there.
     texts = {c.name for c in contract.delivered_columns}
     selected = []
     for c in shape.columns:
@@ -119,7 +133,7 @@ def restated(
     )
     return (
         exp.select(*selected)
-        .from_(silent.subquery("s"))
+        .from_(exp.to_table(silent).as_("s"))
         .join(exp.to_table(before).as_("b"), on="s._key = b._key", join_type="left")
         .join(one_text.subquery("r"), on="b._row_hash = r._row_hash", join_type="left")
         .join(key_texts.subquery("k"), on="s._key = k._key", join_type="left")
@@ -283,119 +297,4 @@ def current_after(contract: Contract, folded: str, curated: str, classified: str
         .join(keyed.subquery("t"), on="f._key = t._key", join_type="left")
         .where("f._valid_to IS NULL")
         .where("t._key IS NULL OR t._row_hash <> f._row_hash OR t._delivery_id <> f._delivery_id")
-    )
-
-
-def late_bad_rows(
-    contract: Contract, stamp: Stamp, closers: exp.Query, quarantine: str | None
-) -> exp.Query:
-    """
-    The bad rows of a late delivery, as quarantine would hold them had it come in time.
-
-    `closers` (`_row_hash`, `_closed_by`) names the delivery that closed each of them. A row that
-    quarantine holds already, from a later delivery or up to an earlier one, is extended.
-    """
-    bad = bad_rows(contract, stamp, "classified").subquery("b")
-    shape = quarantine_shape(contract)
-    values: dict[str, exp.Expr] = {"_closed_by": column("_closed_by", "k")}
-    rows = (
-        exp.select(*[exp.alias_(values.get(n) or column(n, "b"), n) for n in shape.column_names])
-        .from_(bad)
-        .join(closers.subquery("k"), on="b._row_hash = k._row_hash", join_type="left")
-    )
-    if quarantine is None:
-        return rows.select(exp.alias_(literal("upsert"), "_op"))
-    moment = MOMENT.replace("known.", "{0}.")
-    known = query(
-        f"""SELECT * FROM (
-              SELECT q._row_hash, q._delivery_id, q._last_delivery_id, q._closed_by,
-                     q._file, q._row_number,
-                     {moment.format("f")} AS _first, {moment.format("l")} AS _last,
-                     {moment.format("n")} AS _now,
-                     row_number() OVER (PARTITION BY q._row_hash
-                       ORDER BY {moment.format("l")} DESC) AS _n
-              FROM {quarantine} AS q
-              JOIN known AS f ON q._delivery_id = f._delivery_id
-              JOIN known AS l ON q._last_delivery_id = l._delivery_id
-              JOIN known AS n ON n._delivery_id = :id) AS q
-            WHERE q._n = 1""",
-        id=stamp.delivery_id,
-    )
-    extended: dict[str, exp.Expr] = {
-        name: sql(f"CASE WHEN q._first > q._now THEN r.{name} ELSE q.{name} END")
-        for name in ("_delivery_id", "_file", "_row_number")
-    }
-    extended |= {
-        "_last_delivery_id": sql(
-            "CASE WHEN q._last < q._now THEN r._last_delivery_id ELSE q._last_delivery_id END"
-        ),
-        "_closed_by": sql("q._closed_by"),
-    }
-    return (
-        exp.select(
-            *[
-                exp.alias_(
-                    sql(
-                        "CASE WHEN q._row_hash IS NULL THEN :new ELSE :old END",
-                        new=column(c.name, "r"),
-                        old=extended.get(c.name) or cast_to(exp.null(), c.type),
-                    )
-                    if c.name in extended
-                    else column(c.name, "r"),
-                    c.name,
-                )
-                for c in shape.columns
-            ],
-            exp.alias_(literal("upsert"), "_op"),
-        )
-        .from_(rows.subquery("r"))
-        .join(known.subquery("q"), on="r._row_hash = q._row_hash", join_type="left")
-    )
-
-
-def closed_earlier(contract: Contract, stamp: Stamp, classified: str, quarantine: str) -> exp.Query:
-    """
-    The rows of quarantine that a late snapshot, not its successor, was the first to hold no more.
-    """
-    at = MOMENT.replace("known.", "{0}.")
-    kept = ("_delivery_id", "_file", "_row_number", "_row_hash", "_last_delivery_id")
-    values: dict[str, exp.Expr] = {name: column(name, "q") for name in kept}
-    values["_closed_by"] = literal(stamp.delivery_id)
-    return (
-        exp.select(
-            *[
-                exp.alias_(values.get(c.name) or cast_to(exp.null(), c.type), c.name)
-                for c in quarantine_shape(contract).columns
-            ],
-            exp.alias_(literal("update"), "_op"),
-        )
-        .from_(exp.to_table(quarantine).as_("q"))
-        .join("known AS l", on="q._last_delivery_id = l._delivery_id")
-        .join("known AS c", on="q._closed_by = c._delivery_id")
-        .join("known AS n", on=sql("n._delivery_id = :id", id=stamp.delivery_id))
-        .where(f"{at.format('l')} < {at.format('n')} AND {at.format('n')} < {at.format('c')}")
-        .where(
-            f"""NOT EXISTS (SELECT 1 FROM {classified} AS b
-                WHERE b._outcome = 'quarantined' AND b._row_hash = q._row_hash)"""
-        )
-    )
-
-
-def closed_by_successor(classified: str, successor: str) -> exp.Query:
-    """Snapshots: the successor closed every bad row that it no longer held."""
-    return query(
-        f"""SELECT DISTINCT _row_hash, :s AS _closed_by FROM {classified}
-            WHERE _outcome = 'quarantined'""",
-        s=successor,
-    )
-
-
-def closed_by_next(classified: str, events: str, moment: Moment) -> exp.Query:
-    """Changes and additions: the first later delivery with a good row of the same key closed it."""
-    return query(
-        f"""SELECT n._row_hash, min_by(e._delivery_id, e._moment) AS _closed_by
-            FROM {classified} AS n
-            JOIN {events} AS e ON n._key = e._key
-            WHERE n._outcome = 'quarantined' AND e._moment > :m GROUP BY n._row_hash""",
-        m=moment.text,
     )

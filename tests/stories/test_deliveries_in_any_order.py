@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from itertools import permutations
+from pathlib import Path
 
+import pytest
+
+from lake.engine import Engine
 from tests.stories.conftest import DAYS
 from tests.stories.homes import Home
+from tests.stories.shuffled import KINDS, deliveries, make_home
 
 FIRST, SECOND, THIRD = DAYS
 DATASETS = (
@@ -75,3 +82,25 @@ def test_a_late_delivery_ends_in_the_tables_of_the_one_that_came_in_time(
 def home_has_history(home: Home, folder: str) -> bool:
     """Whether the dataset's contract keeps history."""
     return f"curated.{folder}__history" in home.tables.names()
+
+
+SEEDS = range(int(os.environ.get("REDCLIFF_SEEDS", "1")))
+"""More of them look longer: REDCLIFF_SEEDS=20 takes some minutes."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_deliveries_end_the_same_in_every_order(
+    tmp_path: Path, engine: Engine, kind: str, seed: int
+) -> None:
+    landed = make_home(tmp_path / "landed", kind, engine)
+    landed.land(deliveries(kind, seed, 3))
+    twin = landed.copy(tmp_path / "twin")
+    for place in range(3):
+        twin.load(place)
+
+    for order in list(permutations(range(3)))[1:]:
+        home = landed.copy(tmp_path / "".join(map(str, order)))
+        for place in order:
+            home.load(place)
+        assert home.told() == twin.told(), order
