@@ -102,8 +102,8 @@ class Relations:
 
     @property
     def has_vanished(self) -> bool:
-        """Whether keys can have vanished: a snapshot that meets current rows."""
-        return self.has_curated and self.is_snapshot
+        """Whether keys can have vanished: a snapshot that meets rows which were current then."""
+        return self.is_snapshot and bool(self.has_curated or self.later)
 
     @property
     def has_recognised(self) -> bool:

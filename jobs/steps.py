@@ -224,20 +224,15 @@ class LateSteps(Steps):
         if not relations.is_snapshot:
             super().curated()
             return
-        rows = late.current_after(self.contract, "folded", "curated", "classified")
+        rows = late.current_after(self.contract, "folded", "affected", "curated", "classified")
         self._merge(relations.curated, rows, Merge(on=self.contract.key))
 
     def _fold(self) -> None:
         """Fold the events of every key that the delivery touches, its own events included."""
         relations, workspace = self.relations, self.workspace
-        raw = exp.union(
-            exp.select("*").from_("raw"), exp.select("*").from_("late_raw"), distinct=False
-        )
-        workspace.add_query("raw_after", raw)
-        spans = late.bad_now("classified", relations.moment)
-        spans = exp.union(spans, late.bad_spans("quarantine"), distinct=True)
-        workspace.add_query("spans_after", spans)
-        events = late.good_events(self.contract, "raw_after", "spans_after")
+        workspace.add_query("bad_now", late.bad_now("classified", relations.moment))
+        own = late.good_events(self.contract, "late_raw", "bad_now")
+        events = exp.union(exp.select("*").from_("events"), own, distinct=False)
         workspace.add_query("events_after", events)
         vanished = "vanished" if relations.has_vanished else None
         workspace.add_query("affected", outputs.accepted_keys("classified", vanished))

@@ -144,8 +144,9 @@ def intervals(events: str, affected: str) -> exp.Query:
     """
     The believed history of `affected` keys: `_key, _row_hash, _delivery_id`, from and to.
 
-    At every business date the winner is the greatest event, in the order of the dataset, among
-    those that had come by then; an interval lasts as long as the winner's content stays.
+    At every moment the winner is the greatest event, in the order of the dataset, among those
+    that had come by then, and a business date ends with its last winner. An interval lasts as
+    long as the content stays, in the name of the delivery that brought it first.
     """
     return query(
         f"""WITH packed AS (
@@ -162,12 +163,18 @@ def intervals(events: str, affected: str) -> exp.Query:
                        ORDER BY _business_date, _revision, _packed
                        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _winner
               FROM packed),
-            daily AS (
-              SELECT _key, _business_date, split_part(_winner, '#', 3) AS _row_hash,
+            winners AS (
+              SELECT _key, _business_date, _revision, _packed,
+                     split_part(_winner, '#', 3) AS _row_hash,
                      split_part(_winner, '#', 4) AS _delivery_id,
+                     lag(split_part(_winner, '#', 3)) OVER (PARTITION BY _key
+                       ORDER BY _business_date, _revision, _packed) AS _before
+              FROM running),
+            daily AS (
+              SELECT _key, _business_date, _row_hash, _delivery_id,
                      row_number() OVER (PARTITION BY _key, _business_date
                        ORDER BY _revision DESC, _packed DESC) AS _n
-              FROM running),
+              FROM winners WHERE _before IS NULL OR _before <> _row_hash),
             states AS (
               SELECT *, lag(_row_hash) OVER (PARTITION BY _key ORDER BY _business_date) AS _before
               FROM daily WHERE _n = 1),
@@ -263,10 +270,15 @@ def corrections(
     return exp.union(added, replaced, distinct=False)
 
 
-def current_after(contract: Contract, folded: str, curated: str, classified: str) -> exp.Query:
+def current_after(
+    contract: Contract, folded: str, affected: str, curated: str, classified: str
+) -> exp.Query:
     """
-    Curated rows whose content or attribution the fold changes: a late row becomes current only
-    where nothing newer was accepted, else only the delivery that brought the content may change.
+    Curated rows of `affected` keys whose content or attribution the fold changes.
+
+    A late row becomes current only where nothing newer was accepted, else only the delivery that
+    brought the content may change. A key that the late delivery took away goes where all that came
+    after it was bad.
     """
     names = [c.name for c in contract.columns]
     keyed = exp.select(exp.Star(), exp.alias_(key_text(contract), "_key")).from_(curated)
@@ -285,7 +297,7 @@ def current_after(contract: Contract, folded: str, curated: str, classified: str
              FROM :contents AS c) AS d WHERE _n = 1""",
         contents=contents.subquery(),
     )
-    return (
+    changed = (
         exp.select(
             *[column(n, "c") for n in names],
             column("_delivery_id", "f"),
@@ -298,3 +310,15 @@ def current_after(contract: Contract, folded: str, curated: str, classified: str
         .where("f._valid_to IS NULL")
         .where("t._key IS NULL OR t._row_hash <> f._row_hash OR t._delivery_id <> f._delivery_id")
     )
+    gone = (
+        exp.select(
+            *[column(n, "t") for n in names],
+            column("_delivery_id", "t"),
+            column("_row_hash", "t"),
+            exp.alias_(literal("delete"), "_op"),
+        )
+        .from_(keyed.subquery("t"))
+        .where(f"t._key IN (SELECT _key FROM {affected})")
+        .where(f"t._key NOT IN (SELECT _key FROM {folded} WHERE _valid_to IS NULL)")
+    )
+    return exp.union(changed, gone, distinct=False)
