@@ -11,14 +11,12 @@ from sqlglot import exp
 
 from catalog.catalog import Catalog
 from catalog.contract import Column, Contract
-from catalog.dialect import column, query, sql, type_of
+from catalog.dialect import column, query, sql
 from catalog.naming import table_name
 from catalog.vocabulary import Layer
 from pipelines.difference import key_text, sequence_text
 
 SOURCES = "_sources"
-RECORDS_PER_SOURCE = 1_000_000
-"""More records of one person in one source than this would mix up the order of authority."""
 
 
 def assigned(register: Contract) -> exp.Query:
@@ -35,28 +33,23 @@ def assigned(register: Contract) -> exp.Query:
     )
 
 
-def _fields(contract: Contract) -> list[Column]:
-    return [c for c in contract.columns if c.authority]
-
-
-def _records(contract: Contract, source: Contract, fields: list[Column]) -> exp.Select:
-    """The records of one source with their person or entity, the latest first (`_nth` = 1)."""
+def _records(source: Contract, fields: list[Column]) -> exp.Query:
+    """
+    The records of one source with their person or entity, the latest first (`_nth` = 1), and how
+    many there are (`_of`).
+    """
     rows = exp.select(
         *[column(c.name, "s") for c in source.columns],
         exp.alias_(key_text(source, "s"), "_key"),
         exp.alias_(sequence_text(source, sql("CAST('1970-01-01' AS date)"), "s"), "_sequence"),
     ).from_(exp.to_table(table_name(source.id, Layer.CURATED)).as_("s"))
     nth = sql("row_number() OVER (PARTITION BY a.entity_id ORDER BY s._sequence DESC, s._key)")
-    values = [
-        column(c.name, "s") if source.id in c.authority else exp.cast(exp.null(), type_of(c.type))
-        for c in fields
-    ]
     return (
         exp.select(
             column("entity_id", "a"),
-            exp.alias_(exp.Literal.string(source.id), "_source"),
             exp.alias_(nth, "_nth"),
-            *[exp.alias_(v, c.name, quoted=True) for v, c in zip(values, fields, strict=True)],
+            exp.alias_(sql("count(*) OVER (PARTITION BY a.entity_id)"), "_of"),
+            *[column(c.name, "s") for c in fields],
         )
         .from_(rows.subquery("s"))
         .join(
@@ -71,15 +64,24 @@ def _records(contract: Contract, source: Contract, fields: list[Column]) -> exp.
     )
 
 
-def _rank(c: Column) -> exp.Expr:
-    """The record's place in the order of authority for this field; NULL without a value."""
-    case = exp.Case(this=column("_source"))
-    for place, dataset in enumerate(c.authority):
-        case = case.when(
-            exp.Literal.string(dataset), exp.Literal.number(place * RECORDS_PER_SOURCE)
+def _latest(records: str, fields: list[Column]) -> exp.Query:
+    """
+    What the source says of every person or entity: field by field the latest value there is.
+
+    Nearly all have one record in a source; to choose among several costs a state for each field.
+    """
+    only = exp.select("entity_id", *[column(c.name) for c in fields])
+    chosen = [
+        exp.alias_(
+            sql("min_by(:v, CASE WHEN :v IS NOT NULL THEN _nth END)", v=column(c.name)),
+            c.name,
+            quoted=True,
         )
-    return sql(
-        "CASE WHEN :value IS NOT NULL THEN :place + _nth END", value=column(c.name), place=case
+        for c in fields
+    ]
+    several = exp.select("entity_id", *chosen).from_(records).where("_of > 1")
+    return exp.union(
+        only.from_(records).where("_of = 1"), several.group_by("entity_id"), distinct=False
     )
 
 
@@ -87,24 +89,33 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
     """The model of a golden dataset: one row per person or entity that has a current record."""
     golden = contract.golden
     assert golden is not None
-    register = catalog.get(golden.key_register)
-    fields = _fields(contract)
-    records: exp.Query | None = None
-    for dataset in golden.sources:
-        rows = _records(contract, catalog.get(dataset), fields)
-        records = rows if records is None else exp.union(records, rows, distinct=False)
-    assert records is not None
-    picks: dict[str, exp.Expr] = {contract.key[0]: column("entity_id")}
+    fields = [c for c in contract.columns if c.authority]
+    told = {dataset: [c for c in fields if dataset in c.authority] for dataset in golden.sources}
+    latest = {dataset: f"of_{dataset.replace('.', '__')}" for dataset in golden.sources}
+    entities: exp.Query = exp.select("entity_id").from_(next(iter(latest.values())))
+    for name in list(latest.values())[1:]:
+        entities = exp.union(entities, exp.select("entity_id").from_(name), distinct=True)
+
+    picks: dict[str, exp.Expr] = {contract.key[0]: column("entity_id", "e")}
     pairs: list[exp.Expr] = []
     for c in fields:
-        picks[c.name] = sql("min_by(:value, :rank)", value=column(c.name), rank=_rank(c))
-        source = sql("min_by(_source, :rank)", rank=_rank(c))
+        ranked = [column(c.name, latest[dataset]) for dataset in c.authority]
+        picks[c.name] = exp.Coalesce(this=ranked[0], expressions=ranked[1:])
+        source = exp.Case()
+        for dataset, value in zip(c.authority, ranked, strict=True):
+            source = source.when(value.is_(exp.null()).not_(), exp.Literal.string(dataset))
         pairs += [exp.Literal.string(c.name), source]
     picks[SOURCES] = exp.Anonymous(this="map_of_present", expressions=pairs)
-    return (
+
+    golden_rows = (
         exp.select(*[exp.alias_(picks[c.name], c.name, quoted=True) for c in contract.columns])
-        .from_("records")
-        .group_by("entity_id")
-        .with_("assigned", as_=assigned(register))
-        .with_("records", as_=records)
+        .from_(entities.subquery("e"))
+        .with_("assigned", as_=assigned(catalog.get(golden.key_register)))
     )
+    for dataset, name in latest.items():
+        golden_rows = (
+            golden_rows.with_(f"all_{name}", as_=_records(catalog.get(dataset), told[dataset]))
+            .with_(name, as_=_latest(f"all_{name}", told[dataset]))
+            .join(name, on=f"e.entity_id = {name}.entity_id", join_type="left")
+        )
+    return golden_rows
