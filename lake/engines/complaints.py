@@ -1,5 +1,5 @@
 """
-What engines say of a query that a person wrote, in words for that person.
+What DuckDB says when it cannot answer, in words for whoever asked.
 """
 
 from __future__ import annotations
@@ -15,6 +15,25 @@ from catalog.errors import EnvironmentProblem, UsageError
 KINDS = re.compile(r"^(?:[A-Z][A-Za-z]* )+Error: ")
 INNER_NAMES = re.compile(r"\b(raw|curated|thematic)__(\w+)")
 MACRO = re.compile(r"Macro trino_(\w+?)\(\)")
+
+
+OUT_OF_MEMORY = "Out of Memory Error"
+"""How DuckDB's message begins, also where it comes through Arrow's stream."""
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Tell what to do when a step of a run needs more than the engine has."""
+    try:
+        yield
+    except Exception as error:
+        if OUT_OF_MEMORY not in str(error):
+            raise
+        raise EnvironmentProblem(
+            "a step of the run needs more memory than the engine has, also with what it spills to "
+            "disk; give it more with `memory` in the profile or REDCLIFF_MEMORY, e.g. 2GB, and run "
+            "again: nothing is lost"
+        ) from error
 
 
 @contextmanager

@@ -25,16 +25,15 @@ from sqlglot import exp
 from catalog.errors import EnvironmentProblem
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
-from lake.engines.complaints import overtime, understood
+from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
-from lake.machine import memory_bytes
 
 if TYPE_CHECKING:
     from lake.readers import Reading
 
-MEMORY_SHARE = 0.25
-"""Of the machine's memory: what DuckDB may hold before it spills, unless the profile says it."""
+MEMORY = "700MB"
+"""What DuckDB may hold before it spills, unless the profile says it."""
 
 BATCH_ROWS = 20_000
 """Rows of one Arrow batch on the way from a query into a commit."""
@@ -73,7 +72,8 @@ class EmbeddedWorkspace:
         batches = (b for f in files for b in read(reading, f.path, f.name))
         stream = pa.RecordBatchReader.from_batches(reading.schema, batches)
         self._connection.register("_stream", stream)
-        self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM _stream")
+        with within_memory():
+            self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM _stream")
         self._connection.unregister("_stream")
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
@@ -91,13 +91,16 @@ class EmbeddedWorkspace:
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """A name for the query, or a table when it is to be computed once."""
         if keep:
-            self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS {self._text(query)}")
+            text = f"CREATE TEMP TABLE {_quoted(name)} AS {self._text(query)}"
+            with within_memory():
+                self._connection.execute(text)
         else:
             self._named[name] = exp.Subquery(this=self._plain(query))
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, in this process."""
-        return self._connection.execute(self._text(query)).to_arrow_table()
+        with within_memory():
+            return self._connection.execute(self._text(query)).to_arrow_table()
 
     def ask(self, query: exp.Query, seconds: float) -> Answer:
         """As Trino would answer; batches stream from the query, which ends with its time."""
@@ -128,8 +131,9 @@ class EmbeddedWorkspace:
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit; rows stream from the query into its files."""
-        answer = self._connection.execute(self._text(query))
-        delta_rs.append(path, answer.to_arrow_reader(BATCH_ROWS), transaction)
+        with within_memory():
+            answer = self._connection.execute(self._text(query))
+            delta_rs.append(path, answer.to_arrow_reader(BATCH_ROWS), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
@@ -190,7 +194,7 @@ class EmbeddedEngine:
         self._database = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": memory or f"{int(memory_bytes() * MEMORY_SHARE)}B",
+                "memory_limit": memory or MEMORY,
                 "threads": os.cpu_count() or 1,
                 "temp_directory": str(scratch),
                 "preserve_insertion_order": False,
