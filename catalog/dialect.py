@@ -76,10 +76,9 @@ def sql(template: str, **parts: Part) -> exp.Expr:
     """
     tree = _parsed(template).copy()
     for place in list(tree.find_all(exp.Placeholder)):
-        part = literal(parts[place.name])
-        part = (
-            exp.paren(part.copy()) if isinstance(part, exp.Binary | exp.Connector) else part.copy()
-        )
+        part = free(literal(parts[place.name]))
+        if isinstance(part, exp.Binary | exp.Connector):
+            part = exp.paren(part, copy=False)
         if place is tree:
             return part
         place.replace(part)
@@ -101,7 +100,24 @@ def column(name: str, table: str | None = None) -> exp.Column:
 
 def call(name: str, *arguments: Part) -> exp.Expr:
     """A call of one of redcliff's own functions, to be unfolded or rendered."""
-    return exp.Anonymous(this=name, expressions=[literal(a).copy() for a in arguments])
+    return exp.Anonymous(this=name, expressions=[free(literal(a)) for a in arguments])
+
+
+def free(part: exp.Expr) -> exp.Expr:
+    """`part`, or a copy of it where it stands in a tree already: a node has one parent."""
+    return part if part.parent is None else part.copy()
+
+
+def case_when(*branches: tuple[exp.Expr, exp.Expr], default: exp.Expr | None = None) -> exp.Case:
+    """
+    A CASE of conditions and values.
+
+    >>> case_when((sql("x > 1"), sql("'many'")), default=sql("'few'")).sql("trino")
+    "CASE WHEN x > 1 THEN 'many' ELSE 'few' END"
+    """
+    # `Case.when` copies all branches that there are for each one more.
+    ifs = [exp.If(this=free(when), true=free(then)) for when, then in branches]
+    return exp.Case(ifs=ifs, default=None if default is None else free(default))
 
 
 def type_of(data_type: DataType) -> exp.DataType:
@@ -128,13 +144,13 @@ def cast_to(value: exp.Expr, data_type: DataType) -> exp.Expr:
 
 def all_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The conjunction; TRUE of none."""
-    return exp.and_(*[c.copy() for c in conditions]) or exp.true()
+    return exp.and_(*[free(c) for c in conditions], copy=False) or exp.true()
 
 
 def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
     """The disjunction; FALSE of none."""
-    listed = [c.copy() for c in conditions]
-    return exp.or_(*listed) if listed else exp.false()
+    listed = [free(c) for c in conditions]
+    return exp.or_(*listed, copy=False) if listed else exp.false()
 
 
 # --- redcliff's own functions, in plain SQL ------------------------------------------------
@@ -266,16 +282,18 @@ def replace_calls(
     tree: exp.Expr, rewrites: Mapping[str, Rewrite], *, copy: bool = True
 ) -> exp.Expr:
     """Replace calls, innermost first, until none is left that `rewrites` knows."""
-
-    def once(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Anonymous):
-            rewrite = rewrites.get(str(node.this).lower())
-            if rewrite is not None:
-                arguments = [replace_calls(a, rewrites) for a in node.expressions]
-                return replace_calls(rewrite(*arguments), rewrites, copy=False)
-        return node
-
-    return tree.transform(once, copy=copy)
+    tree = tree.copy() if copy else tree
+    # A parent is walked before its arguments: backwards, every call finds its own replaced.
+    for call_ in reversed(list(tree.find_all(exp.Anonymous, bfs=False))):
+        rewrite = rewrites.get(str(call_.this).lower())
+        if rewrite is None:
+            continue
+        said = replace_calls(rewrite(*call_.expressions), rewrites, copy=False)
+        if call_ is tree:
+            tree = said
+        else:
+            call_.replace(said)
+    return tree
 
 
 def unfold(tree: exp.Expr, day: date | None = None) -> exp.Expr:

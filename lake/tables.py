@@ -88,13 +88,18 @@ class Tables:
         """The table as it stands now, or None when it does not exist."""
         opened = self._opened.get(table)
         if opened is not None:
-            opened.update_incremental()
+            if not self._is_newest(table, opened.version()):
+                opened.update_incremental()
             return opened
         try:
             opened = DeltaTable(self.path(table))
         except TableNotFoundError:
             return None
         return self._opened.setdefault(table, opened)
+
+    def _is_newest(self, table: str, version: int) -> bool:
+        """Whether no commit has followed: a look at one name, where an update lists the log."""
+        return not Path(f"{self.path(table)}/_delta_log/{version + 1:020}.json").exists()
 
     def version(self, table: str) -> int | None:
         """The newest version of the table, or None when it does not exist."""

@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import all_of, any_of, bare, call, column, literal, sql
+from catalog.dialect import all_of, any_of, bare, call, case_when, column, literal, sql
 from catalog.vocabulary import Derivation, Drift, Gate, Mode
 from pipelines.standardize import permanent_column, standard_text
 
@@ -251,7 +251,7 @@ def _names(rules: Sequence[RowRule], contract: Contract) -> exp.Expr:
         broken = rule.broken
         if not (judged_always or rule.on_delete):
             broken = all_of([exp.not_(exp.paren(deleted.copy())), exp.paren(broken)])
-        cases.append(exp.Case().when(broken, exp.Literal.string(rule.name)))
+        cases.append(case_when((broken, exp.Literal.string(rule.name))))
     if not cases:
         return sql("CAST(ARRAY[] AS ARRAY(varchar))")
     return call("without_nulls", exp.Array(expressions=cases))

@@ -16,7 +16,7 @@ from datetime import date
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, column, sql, type_of
+from catalog.dialect import call, case_when, column, sql, type_of
 from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 
 NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
@@ -83,16 +83,14 @@ def _trimmed(c: Column) -> exp.Expr:
 
 def _standard(c: Column) -> exp.Expr:
     trimmed = column(f"_trim_{c.name}")
-    case = exp.Case().when(_one_of(trimmed, NULL_WORDS), exp.null())
-    for word, code in c.codes.items():
-        case = case.when(
-            exp.EQ(this=trimmed.copy(), expression=exp.Literal.string(word)), code_literal(code)
-        )
-    case = case.else_(trimmed.copy())
-    if c.semantic_type is SemanticType.CITIZEN_ID:
-        # 15 digits and a lower-case x are other forms of the same number, not other numbers.
-        return sql("upper(:x)", x=case)
-    return sql("upper(:x)", x=case) if c.semantic_type is SemanticType.USCC else case
+    words = [
+        (exp.EQ(this=trimmed.copy(), expression=exp.Literal.string(word)), code_literal(code))
+        for word, code in c.codes.items()
+    ]
+    value = case_when((_one_of(trimmed, NULL_WORDS), exp.null()), *words, default=trimmed)
+    # A lower-case x is another form of the same number, not another number.
+    is_number = c.semantic_type in (SemanticType.CITIZEN_ID, SemanticType.USCC)
+    return sql("upper(:x)", x=value) if is_number else value
 
 
 def code_literal(code: str) -> exp.Expr:
@@ -112,55 +110,64 @@ _MIDNIGHT = r"[ T]00:00(:00([.]0+)?)?$"
 
 def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
     """The date that `x` writes in one of the forms; midnight behind it is Excel's habit."""
-    case = exp.Case()
+    branches = []
     if DateForm.ISO in forms:
-        case = case.when(
-            sql(rf"regexp_like(:x, '^[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}({_MIDNIGHT}|$)')", x=x),
-            sql(
-                """TRY_CAST(concat(substr(:x, 1, 4), '-',
-                            lpad(split_part(:day, '-', 2), 2, '0'), '-',
-                            lpad(split_part(:day, '-', 3), 2, '0')) AS date)""",
-                x=x,
-                day=sql("split_part(replace(:x, 'T', ' '), ' ', 1)", x=x),
-            ),
+        branches.append(
+            (
+                sql(
+                    "regexp_like(:x, :p)",
+                    x=x,
+                    p=rf"^[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}({_MIDNIGHT}|$)",
+                ),
+                sql(
+                    """TRY_CAST(concat(substr(:x, 1, 4), '-',
+                                lpad(split_part(:day, '-', 2), 2, '0'), '-',
+                                lpad(split_part(:day, '-', 3), 2, '0')) AS date)""",
+                    x=x,
+                    day=sql("split_part(replace(:x, 'T', ' '), ' ', 1)", x=x),
+                ),
+            )
         )
     if DateForm.COMPACT in forms:
-        case = case.when(
-            sql("regexp_like(:x, '^[0-9]{8}$')", x=x),
-            sql(
-                """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-',
-                            substr(:x, 7, 2)) AS date)""",
-                x=x,
-            ),
+        branches.append(
+            (
+                sql("regexp_like(:x, '^[0-9]{8}$')", x=x),
+                sql(
+                    """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-',
+                                substr(:x, 7, 2)) AS date)""",
+                    x=x,
+                ),
+            )
         )
     for form, pattern in _SEPARATED.items():
         if form in forms:
-            case = case.when(
-                sql("regexp_like(:x, :p)", x=x, p=pattern),
-                sql(
-                    """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-',
-                                lpad(regexp_extract(:x, :p, 2), 2, '0'), '-',
-                                lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
-                    x=x,
-                    p=pattern,
-                ),
+            branches.append(
+                (
+                    sql("regexp_like(:x, :p)", x=x, p=pattern),
+                    sql(
+                        """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-',
+                                    lpad(regexp_extract(:x, :p, 2), 2, '0'), '-',
+                                    lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
+                        x=x,
+                        p=pattern,
+                    ),
+                )
             )
-    return case
+    return case_when(*branches)
 
 
 def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
     """A wall-clock time, cut to milliseconds; a date alone is its midnight."""
-    case = (
-        exp.Case()
-        .when(
+    written = case_when(
+        (
             sql(
                 "regexp_like(:x, :p)",
                 x=x,
                 p=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?$",
             ),
             sql("TRY_CAST(replace(:x, 'T', ' ') AS timestamp)", x=x),
-        )
-        .when(
+        ),
+        (
             sql("regexp_like(:x, '^[0-9]{14}$')", x=x),
             sql(
                 """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2),
@@ -168,8 +175,8 @@ def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
                             substr(:x, 13, 2)) AS timestamp)""",
                 x=x,
             ),
-        )
-        .when(
+        ),
+        (
             sql(
                 "regexp_like(:x, :p)",
                 x=x,
@@ -181,10 +188,10 @@ def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
                 day=_date(sql("split_part(:x, ' ', 1)", x=x), (DateForm.SLASHED,)),
                 clock=sql("split_part(:x, ' ', 2)", x=x),
             ),
-        )
-        .else_(sql("CAST(:day AS timestamp)", day=_date(x, c.date_forms)))
+        ),
+        default=sql("CAST(:day AS timestamp)", day=_date(x, c.date_forms)),
     )
-    return call("to_local_milliseconds", case)
+    return call("to_local_milliseconds", written)
 
 
 def _instant(c: Column, x: exp.Expr) -> exp.Expr:
@@ -217,10 +224,8 @@ def _number(c: Column, x: exp.Expr) -> exp.Expr:
 
 def _boolean(c: Column, x: exp.Expr) -> exp.Expr:
     lowered = sql("lower(:x)", x=x)
-    return (
-        exp.Case()
-        .when(_one_of(lowered, TRUE_WORDS), exp.true())
-        .when(_one_of(lowered, FALSE_WORDS), exp.false())
+    return case_when(
+        (_one_of(lowered, TRUE_WORDS), exp.true()), (_one_of(lowered, FALSE_WORDS), exp.false())
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from catalog.dialect import TRUSTED, Rewrite, macros, replace_calls, sql, unfold
+from catalog.dialect import TRUSTED, Rewrite, case_when, macros, replace_calls, sql, unfold
 from catalog.patterns import in_plain_classes
 
 Node = Callable[[Any], exp.Expr]
@@ -153,7 +153,7 @@ def _regexp_extract(node: exp.RegexpExtract) -> exp.Expr:
     pattern = _text(in_plain_classes(node.expression.name))
     node.set("expression", pattern)
     matched = exp.RegexpLike(this=node.this.copy(), expression=pattern.copy())
-    return exp.Case().when(matched, node.copy())
+    return case_when((matched, node.copy()))
 
 
 def _substr(node: exp.Substring) -> exp.Expr:
@@ -162,7 +162,7 @@ def _substr(node: exp.Substring) -> exp.Expr:
     if not isinstance(start, exp.Neg):
         return node
     short = sql("length(:x) < :n", x=node.this, n=start.this)
-    return exp.Case().when(short, _text("")).else_(node.copy())
+    return case_when((short, _text("")), default=node.copy())
 
 
 TRIMMED = "".join(
