@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
@@ -211,33 +212,24 @@ class _Refresh:
         secret = self.context.settings.site_secret
         source = self.context.catalog.get(dataset)
         found = self.workspace.rows(localized(unassigned(self.contract, source)))
-        columns: dict[str, list[object]] = {
-            name: []
-            for name in (
-                "source_dataset",
-                "source_key",
-                "ordinal",
-                register.entity,
-                "delivery_id",
-                "reason",
+        # Millions of assignments stay in Arrow's columns; only identifiers become Python's.
+        new_ids = [
+            pa.array(
+                [entity_id(secret, register.identity, v) for v in batch["identity"].to_pylist()],
+                pa.string(),
             )
-        }
-        for batch in found.to_batches():
-            for row in batch.to_pylist():
-                new_id = entity_id(secret, register.identity, row["identity"])
-                if new_id == row["entity_id"]:
-                    continue
-                values = (
-                    dataset,
-                    row["source_key"],
-                    (row["ordinal"] or 0) + 1,
-                    new_id,
-                    row["delivery_id"],
-                    BY_IDENTIFIER,
-                )
-                for name, value in zip(columns, values, strict=True):
-                    columns[name].append(value)
-        types = {"ordinal": pa.int32()}
-        return pa.table(
-            {n: pa.array(v, types.get(n, pa.string())) for n, v in columns.items()}
-        ).sort_by([("source_key", "ascending")])
+            for batch in found.to_batches()
+        ]
+        count = found.num_rows
+        rows = pa.table(
+            {
+                "source_dataset": pa.repeat(dataset, count),
+                "source_key": found["source_key"],
+                "ordinal": pc.add(pc.fill_null(found["ordinal"], 0), 1).cast(pa.int32()),
+                register.entity: pa.chunked_array(new_ids, pa.string()),
+                "delivery_id": found["delivery_id"],
+                "reason": pa.repeat(BY_IDENTIFIER, count),
+            }
+        )
+        is_known = pc.fill_null(pc.equal(rows[register.entity], found["entity_id"]), False)
+        return rows.filter(pc.invert(is_known)).sort_by([("source_key", "ascending")])

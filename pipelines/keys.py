@@ -8,7 +8,6 @@ nothing of the identifier to those who do not have the secret. The secret never 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from sqlglot import exp
@@ -30,7 +29,7 @@ def entity_id(secret: bytes, identity: str, value: str) -> str:
     >>> entity_id(b"secret", "uscc", "91421281MA4900000T") == entity_id(b"other", "uscc", "…")
     False
     """
-    return hmac.new(secret, f"{identity}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, f"{identity}:{value}".encode(), "sha256").hex()[:32]
 
 
 def unassigned(register: Contract, source: Contract) -> exp.Query:
