@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +150,7 @@ class SparkWorkspace:
         return kept
 
     def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
-        """One task a file, each running the reader of `lake.readers`."""
+        """One task a file, each running the reader of `lake.readers`; all cores do the rest."""
         listed = pa.table(
             {"path": [f.path for f in files], "name": [f.name for f in files]},
             schema=pa.schema([("path", pa.string()), ("name", pa.string())]),
@@ -159,6 +159,9 @@ class SparkWorkspace:
         if len(files) > 1:
             frame = frame.repartition(len(files))
         records = frame.mapInArrow(_Records(reading), _spark_schema(reading.schema))
+        cores = self._session.sparkContext.defaultParallelism
+        if len(files) < cores:
+            records = records.repartition(cores)
         self._name(name, self._keep(records))  # a snapshot is looked at more than once
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
@@ -316,21 +319,28 @@ class SparkEngine:
 
     def __init__(self, session: SparkSession) -> None:
         self._session = session
+        self._large = threading.RLock()
 
     @contextmanager
     def workspace(
         self, day: date | None = None, *, small: bool = False
     ) -> Iterator[SparkWorkspace]:
-        """A child session: its own views and settings, the same cache and executors."""
+        """
+        A child session: its own views and settings, the same cache and executors.
+
+        One that is not small has all cores to itself, and waits for others that are not: two at
+        once would hold twice the rows, and be no faster.
+        """
         session = self._session.newSession()
         for key, value in (SMALL if small else {}).items():
             session.conf.set(key, value)
         kind = SmallSparkWorkspace if small else SparkWorkspace
-        workspace = kind(session, day)
-        try:
-            yield workspace
-        finally:
-            workspace.close()
+        with nullcontext() if small else self._large:
+            workspace = kind(session, day)
+            try:
+                yield workspace
+            finally:
+                workspace.close()
 
     def close(self) -> None:
         """Stop Spark."""
