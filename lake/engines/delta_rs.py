@@ -5,10 +5,13 @@ Delta commits and reads through delta-rs: milliseconds for small tables, without
 from __future__ import annotations
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake import Transaction as DeltaTransaction
 
 from lake.engine import Merge, Transaction
+
+WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
+"""A row group is held until it is full: by default a million rows, which is most of a table."""
 
 
 def read(path: str, version: int | None = None) -> pa.Table:
@@ -25,7 +28,13 @@ def append(path: str, rows: pa.Table | pa.RecordBatchReader, transaction: Transa
         fitted = pa.RecordBatchReader.from_batches(schema, batches)
     else:
         fitted = rows.select(schema.names).cast(schema)
-    write_deltalake(table, fitted, mode="append", commit_properties=_properties(transaction))
+    write_deltalake(
+        table,
+        fitted,
+        mode="append",
+        writer_properties=WRITER,
+        commit_properties=_properties(transaction),
+    )
 
 
 def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
@@ -44,6 +53,7 @@ def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> 
             predicate=" AND ".join(on),
             source_alias="s",
             target_alias="t",
+            writer_properties=WRITER,
             commit_properties=_properties(transaction),
         )
         .when_matched_delete(predicate="s._op = 'delete'")
