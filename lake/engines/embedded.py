@@ -32,7 +32,7 @@ from lake.engines.trino_on_duckdb import as_trino, macro_statements
 if TYPE_CHECKING:
     from lake.readers import Reading
 
-MEMORY = "700MB"
+MEMORY = "500MB"
 """What DuckDB may hold before it spills, unless the profile says it."""
 
 BATCH_ROWS = 20_000
