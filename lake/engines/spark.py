@@ -166,10 +166,10 @@ class SparkWorkspace:
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """A local relation; meant for what fits the driver."""
-        if rows.num_rows == 0:
-            # pyspark 4.2 cannot take columns without a chunk.
-            rows = pa.table([pa.array([], f.type) for f in rows.schema], schema=rows.schema)
-        self._name(name, self._session.createDataFrame(rows))
+        # Spark 4.2 reads no further than an empty batch, and pyspark wants one of no rows at all.
+        batches = [b for b in rows.to_batches() if b.num_rows] or [_no_rows(rows.schema)]
+        frame = self._session.createDataFrame(pa.Table.from_batches(batches, rows.schema))
+        self._name(name, frame)
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
         """The Delta table at a version."""
@@ -290,6 +290,10 @@ class SmallSparkWorkspace(SparkWorkspace):
 
 def _is_large(path: str, version: int | None = None) -> bool:
     return DeltaTable(path, version=version).count() > SMALL_TABLE_ROWS
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
 
 
 class _Records:
