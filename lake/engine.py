@@ -42,7 +42,8 @@ class Transaction:
 class Merge:
     """
     How rows with an `_op` meet a table: `insert` adds a row whose key is surely new, `upsert`
-    inserts or updates, `update` only updates, `delete` removes.
+    inserts or updates, `update` only updates, `delete` removes. The last two name rows that are
+    there: what else happens to them is the engine's own.
 
     `on` are the columns that identify a row, `updates` those that an update sets (None: all),
     `target` a further condition on the table's row (alias `t`).

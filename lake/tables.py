@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, Field, Schema, TableFeatures
+from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
@@ -118,27 +118,24 @@ class Tables:
         """
         Create the table unless it exists, and return its version.
 
-        With timestamps without zone the Delta protocol lists its features one by one, and
-        delta-rs forgets the one that Spark wants for NOT NULL; it is added in a commit of its own.
+        With timestamps without zone the Delta protocol lists its features one by one, and of
+        these delta-rs forgets the one that Spark wants for NOT NULL, unless it is asked for the
+        protocol that has them all (delta-io/delta-rs#2882). It must stand in the first version:
+        who reads the change feed from there reads by its protocol.
         """
         opened = self.open(shape.table)
         if opened is None:
+            configuration = dict(shape.properties)
+            if any(c.type.name is TypeName.TIMESTAMP for c in shape.columns):
+                configuration["delta.minWriterVersion"] = "7"
             opened = DeltaTable.create(
                 self.path(shape.table),
                 _schema(shape),
                 mode="ignore",
                 description=shape.description,
-                configuration=dict(shape.properties),
+                configuration=configuration,
                 raise_if_key_not_exists=False,  # our own properties are not Delta's
             )
-        protocol = opened.protocol()
-        wanted = {"invariants": TableFeatures.Invariants}
-        if shape.properties.get("delta.appendOnly") == "true":
-            wanted["appendOnly"] = TableFeatures.AppendOnly
-        if protocol.writer_features is not None:
-            missing = [f for name, f in wanted.items() if name not in protocol.writer_features]
-            if missing:
-                opened.alter.add_feature(missing, allow_protocol_versions_increase=True)
         return opened.version()
 
     def rows(self, table: str, version: int | None = None) -> int:
