@@ -288,7 +288,8 @@ def _refusal(node: exp.Expr) -> str:
     if type(node) in AGGREGATES | WINDOWS | {exp.Window, exp.Exists, exp.Select, exp.Subquery}:
         return f"{shown} looks beyond the row, which a rule may not"
     if isinstance(node, exp.Func) and text.partition("(")[0].isidentifier():
-        name = text.partition("(")[0].lower()
+        # sqlglot has one node for lower(to_hex(x)).
+        name = "to_hex" if isinstance(node, exp.LowerHex) else text.partition("(")[0].lower()
         hint = did_you_mean(name, FUNCTION_NAMES)
         return f"the function {name} is not allowed{hint}"
     return f"{shown} is not allowed"
