@@ -1,15 +1,42 @@
-"""What all tests share: one engine of each kind, and temporary homes."""
+"""What all tests share: the catalog, made-up cities, and one engine of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from catalog.catalog import Catalog
+from jobs.city import generate
+from jobs.demo import FIRST_DAY
+from jobs.progress import SilentProgress
 from lake.engine import Engine
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The contracts of this repository."""
+    return Catalog.load(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def city_of(
+    tmp_path_factory: pytest.TempPathFactory, catalog: Catalog
+) -> Callable[[float, int, int], Path]:
+    """A city of a scale that delivers for some days, by its seed; made once and only read."""
+
+    @cache
+    def made(scale: float, days: int, seed: int) -> Path:
+        out = tmp_path_factory.mktemp("city") / "city"
+        silent = SilentProgress()
+        generate(catalog, out, scale=scale, days=days, seed=seed, start=FIRST_DAY, progress=silent)
+        return out
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -10,25 +10,16 @@ from pathlib import Path
 import pytest
 
 from catalog.catalog import Catalog
-from jobs.city import generate
-from jobs.progress import SilentProgress
 from lake.engine import Engine
-from tests.stories.homes import REPOSITORY, Home, make_home, sources_only
+from tests.stories.homes import Home, make_home, sources_only
 
 DAYS = (date(2025, 3, 3), date(2025, 3, 4), date(2025, 3, 5))
 
 
 @pytest.fixture(scope="session")
-def catalog() -> Catalog:
-    return Catalog.load(REPOSITORY)
-
-
-@pytest.fixture(scope="session")
-def city(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Path:
+def city(city_of: Callable[[float, int, int], Path]) -> Path:
     """About a thousand residents who deliver for three days."""
-    out = tmp_path_factory.mktemp("city") / "city"
-    generate(catalog, out, scale=0.002, days=3, seed=7, start=DAYS[0], progress=SilentProgress())
-    return out
+    return city_of(0.002, len(DAYS), 7)
 
 
 @pytest.fixture(scope="session")

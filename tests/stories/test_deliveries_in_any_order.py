@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lake.engine import Engine
+from tests.extent import SEEDS
 from tests.stories.conftest import DAYS
 from tests.stories.homes import Home
 from tests.stories.shuffled import KINDS, deliveries, make_home
@@ -82,10 +82,6 @@ def test_a_late_delivery_ends_in_the_tables_of_the_one_that_came_in_time(
 def home_has_history(home: Home, folder: str) -> bool:
     """Whether the dataset's contract keeps history."""
     return f"curated.{folder}__history" in home.tables.names()
-
-
-SEEDS = range(int(os.environ.get("REDCLIFF_SEEDS", "1")))
-"""More of them look longer: REDCLIFF_SEEDS=20 takes some minutes."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
