@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test check golden lock clean
+.PHONY: help setup demo test nightly check golden lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ demo: $(STAMPS)/run ## three days of a small made-up city, from delivery to libr
 
 test: setup ## all tests (ARGS="tests/lake -k ledger" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+nightly: setup ## both engines with ten times the city, and more deliveries in any order: an hour
+	REDCLIFF_SCALE=0.02 REDCLIFF_DAYS=3 REDCLIFF_SEEDS=2 \
+	$(BIN)/python -m pytest --timeout 7200 tests/parity
+	REDCLIFF_SEEDS=10 \
+	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py
 
 check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .
