@@ -21,11 +21,12 @@ from catalog.contract import Contract
 from catalog.dialect import bare
 from catalog.errors import ModelError
 from catalog.models import model_inputs
-from catalog.naming import split_table_name
+from catalog.naming import folder_name, split_table_name
 from catalog.vocabulary import Layer
 from jobs.context import Context
 from lake import failpoints
 from lake.engine import Merge, Transaction, Workspace
+from lake.leases import Lease
 from pipelines.golden import golden_select
 from pipelines.keys import BY_IDENTIFIER, entity_id, unassigned
 from pipelines.refresh import difference, hashed, operations, soundness
@@ -52,28 +53,38 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     carries real changes only. Nothing is done when neither inputs nor model have changed.
     """
     started = time.monotonic()
+    upserted = deleted = 0
+    if _is_due(context, contract):
+        table = shapes.thematic_shape(contract).table
+        # Inputs are looked at again under the lease: another process may have gone further.
+        with context.leases.hold(table) as lease:
+            if _is_due(context, contract):
+                upserted, deleted = _write(context, contract, run_date, lease, started)
+    return Refreshed(contract.id, upserted, deleted, time.monotonic() - started)
+
+
+def _is_due(context: Context, contract: Contract) -> bool:
+    inputs = _input_versions(context, contract)
+    return context.ledger.refreshed(contract.id) != _fingerprint(context, contract, inputs)
+
+
+def _write(
+    context: Context, contract: Contract, run_date: date, lease: Lease, started: float
+) -> tuple[int, int]:
     inputs = _input_versions(context, contract)
     fingerprint = _fingerprint(context, contract, inputs)
-    if context.ledger.refreshed(contract.id) == fingerprint:
-        return Refreshed(contract.id, 0, 0, time.monotonic() - started)
     rows = sum(context.tables.rows(table, version) for table, version in inputs.items())
-    shape = shapes.thematic_shape(contract)
-    transaction = Transaction(f"redcliff/refresh/{contract.id}/{fingerprint}")
-    with (
-        context.leases.hold(shape.table) as lease,
-        context.engine.workspace(run_date, small=rows <= SMALL_ROWS) as workspace,
-    ):
+    with context.engine.workspace(run_date, small=rows <= SMALL_ROWS) as workspace:
         for table, version in inputs.items():
             workspace.add_table(relation(table), context.tables.path(table), version)
-        made = _Refresh(context, contract, shape, transaction, workspace)
-        upserted, deleted = (
-            made.assign_keys() if contract.key_register else made.merge_difference(lease.check)
-        )
-    written = context.tables.version(shape.table)
+        made = _Refresh(context, contract, workspace, lease.check)
+        changed = made.assign_keys() if contract.key_register else made.merge_difference()
+    written = context.tables.version(made.shape.table)
     failpoints.reach("refreshed")
+    lease.check()
     seconds = time.monotonic() - started
     context.ledger.record_refresh(contract.id, fingerprint, written or 0, seconds)
-    return Refreshed(contract.id, upserted, deleted, seconds)
+    return changed
 
 
 def relation(table: str) -> str:
@@ -104,7 +115,11 @@ def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
             else shapes.thematic_shape(source)
         )
         version = context.tables.version(table)
-        versions[table] = context.tables.ensure(shape) if version is None else version
+        if version is None:
+            # Whoever delivers it, or reads it as well, may make it at the same time.
+            with context.leases.hold(folder_name(dataset) if layer is Layer.CURATED else table):
+                version = context.tables.ensure(shape)
+        versions[table] = version
     return versions
 
 
@@ -118,15 +133,18 @@ class _Refresh:
         self,
         context: Context,
         contract: Contract,
-        shape: shapes.Shape,
-        transaction: Transaction,
         workspace: Workspace,
+        check_lease: Callable[[], None],
     ) -> None:
         self.context = context
         self.contract = contract
-        self.shape = shape
-        self.transaction = transaction
+        self.shape = shapes.thematic_shape(contract)
         self.workspace = workspace
+        self._check_lease = check_lease
+
+    def _transaction(self, base: int) -> Transaction:
+        """Of all commits that build on this version of the table, or an older one, one stands."""
+        return Transaction(f"redcliff/refresh/{self.contract.id}", base + 1)
 
     # --- models ------------------------------------------------------------------------------
 
@@ -143,7 +161,7 @@ class _Refresh:
         assert isinstance(parsed, exp.Query)
         return parsed
 
-    def merge_difference(self, check_lease: Callable[[], None]) -> tuple[int, int]:
+    def merge_difference(self) -> tuple[int, int]:
         contract, workspace, tables = self.contract, self.workspace, self.context.tables
         before = tables.version(self.shape.table)
         computed = hashed(contract, localized(self._model()))
@@ -151,21 +169,21 @@ class _Refresh:
         rows = self._check_sound()
         path = tables.path(self.shape.table)
         if before is None or tables.rows(self.shape.table) == 0:
-            if rows == 0:
-                tables.ensure(self.shape)
-                return 0, 0
-            tables.ensure(self.shape)
-            check_lease()
-            names = [exp.column(n, quoted=True) for n in self.shape.column_names]
-            workspace.append(path, exp.select(*names).from_("computed"), self.transaction)
+            base = tables.ensure(self.shape)
+            if rows:
+                self._check_lease()
+                names = [exp.column(n, quoted=True) for n in self.shape.column_names]
+                new = exp.select(*names).from_("computed")
+                workspace.append(path, new, self._transaction(base))
             return rows, 0
         workspace.add_table("existing", path, before)
         workspace.add_query("changes", difference(contract, "computed", "existing"), keep=True)
         counted = {r["_op"]: r["n"] for r in workspace.rows(operations("changes")).to_pylist()}
         if counted:
-            check_lease()
+            self._check_lease()
             changes = exp.select("*").from_("changes")
-            workspace.merge(path, changes, Merge(on=contract.key), self.transaction)
+            merge = Merge(on=contract.key)
+            workspace.merge(path, changes, merge, self._transaction(before))
         return counted.get("upsert", 0), counted.get("delete", 0)
 
     def _check_sound(self) -> int:
@@ -195,15 +213,16 @@ class _Refresh:
         register = self.contract.key_register
         assert register is not None
         tables = self.context.tables
-        tables.ensure(self.shape)
-        self.workspace.add_table(relation(self.shape.table), tables.path(self.shape.table))
+        path, base = tables.path(self.shape.table), tables.ensure(self.shape)
+        self.workspace.add_table(relation(self.shape.table), path, base)
         assigned = [self._assigned(dataset) for dataset in register.sources]
         rows = pa.concat_tables(assigned)
         if rows.num_rows == 0:
             return 0, 0
         self.workspace.add_rows("assigned_rows", rows)
         new = hashed(self.contract, exp.select("*").from_("assigned_rows"))
-        self.workspace.append(tables.path(self.shape.table), new, self.transaction)
+        self._check_lease()
+        self.workspace.append(path, new, self._transaction(base))
         return rows.num_rows, 0
 
     def _assigned(self, dataset: str) -> pa.Table:

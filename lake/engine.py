@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Transaction:
     """
-    What a commit is called in the Delta log: the same pair never commits twice to one table.
+    What a commit is called in the Delta log: no pair commits twice to one table, nor does a pair
+    with a lower version after it.
 
-    `app` is `redcliff/<delivery_id>` with the load generation as version, or
-    `redcliff/refresh/<dataset>/<hash of input versions>` with version 1.
+    `redcliff/<delivery_id>` with the load generation as version, or `redcliff/refresh/<dataset>`
+    with the version that the commit makes of the table: what was computed from an older state of
+    the table than the newest never commits.
     """
 
     app: str
