@@ -7,15 +7,18 @@ does it in milliseconds on every store, for both engines alike.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Field, Schema
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
 from catalog.contract import DataType, TypeName
+from catalog.errors import TryAgain
 from catalog.shapes import Shape
 
 _PRIMITIVE = {
@@ -59,6 +62,16 @@ def _schema(shape: Shape) -> Schema:
 def no_rows(shape: Shape) -> pa.Table:
     """What a table of this shape holds before anything was written to it."""
     return pa.schema(_schema(shape)).empty_table()
+
+
+@contextmanager
+def committing(path: str) -> Iterator[None]:
+    """A commit to the table at `path`; `TryAgain` when it comes to nothing beside another one."""
+    try:
+        yield
+    except CommitFailedError as error:
+        why = str(error).partition("\n")[0]
+        raise TryAgain(f"{path}: nothing was committed ({why}); try again") from error
 
 
 class Tables:
@@ -128,14 +141,15 @@ class Tables:
             configuration = dict(shape.properties)
             if any(c.type.name is TypeName.TIMESTAMP for c in shape.columns):
                 configuration["delta.minWriterVersion"] = "7"
-            opened = DeltaTable.create(
-                self.path(shape.table),
-                _schema(shape),
-                mode="ignore",
-                description=shape.description,
-                configuration=configuration,
-                raise_if_key_not_exists=False,  # our own properties are not Delta's
-            )
+            with committing(self.path(shape.table)):
+                opened = DeltaTable.create(
+                    self.path(shape.table),
+                    _schema(shape),
+                    mode="ignore",
+                    description=shape.description,
+                    configuration=configuration,
+                    raise_if_key_not_exists=False,  # our own properties are not Delta's
+                )
         return opened.version()
 
     def rows(self, table: str, version: int | None = None) -> int:

@@ -9,6 +9,7 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties, write_delt
 from deltalake import Transaction as DeltaTransaction
 
 from lake.engine import Merge, Transaction
+from lake.tables import committing
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
 """A row group is held until it is full: by default a million rows, which is most of a table."""
@@ -20,26 +21,31 @@ def read(path: str, version: int | None = None) -> pa.Table:
 
 
 def append(path: str, rows: pa.Table | pa.RecordBatchReader, transaction: Transaction) -> None:
-    """Append `rows` in one commit; the caller has asked whether the transaction stands."""
+    """Append `rows` in one commit, unless the transaction stands."""
     table = DeltaTable(path)
+    if _stands(table, transaction):
+        return
     schema = _fitting(rows.schema, table)
     if isinstance(rows, pa.RecordBatchReader):
         batches = (b.select(schema.names).cast(schema) for b in rows)
         fitted = pa.RecordBatchReader.from_batches(schema, batches)
     else:
         fitted = rows.select(schema.names).cast(schema)
-    write_deltalake(
-        table,
-        fitted,
-        mode="append",
-        writer_properties=WRITER,
-        commit_properties=_properties(transaction),
-    )
+    with committing(path):
+        write_deltalake(
+            table,
+            fitted,
+            mode="append",
+            writer_properties=WRITER,
+            commit_properties=_properties(transaction),
+        )
 
 
 def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
-    """Merge `rows`, each with an `_op`, in one commit."""
+    """Merge `rows`, each with an `_op`, in one commit, unless the transaction stands."""
     table = DeltaTable(path)
+    if _stands(table, transaction):
+        return
     schema = _fitting(rows.schema, table)
     fitted = rows.select(schema.names).cast(schema).append_column("_op", rows["_op"])
     names = schema.names
@@ -47,7 +53,7 @@ def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> 
     on = [f"t.{name} = s.{name}" for name in merge.on]
     if merge.target is not None:
         on.append(f"({merge.target})")
-    (
+    merging = (
         table.merge(
             fitted,
             predicate=" AND ".join(on),
@@ -61,8 +67,19 @@ def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> 
         .when_not_matched_insert(
             {name: f"s.{name}" for name in names}, predicate="s._op IN ('insert', 'upsert')"
         )
-        .execute()
     )
+    with committing(path):
+        merging.execute()
+
+
+def _stands(table: DeltaTable, transaction: Transaction) -> bool:
+    """
+    Whether the version that the commit builds on has the transaction already.
+
+    Asked of this version because what comes after it is a conflict: so nothing lies between.
+    """
+    committed = table.transaction_version(transaction.app)
+    return committed is not None and committed >= transaction.version
 
 
 def _properties(transaction: Transaction) -> CommitProperties:
