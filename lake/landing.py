@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader
@@ -26,6 +27,9 @@ from catalog.errors import EnvironmentProblem, LedgerBroken, UsageError
 from lake.deliveries import DeliveredFile, Delivery
 
 CHUNK_BYTES = 1 << 20
+
+LEFT_SECONDS = 3600.0
+"""A half-written file that nobody has gone on with for so long is a leftover."""
 
 
 class Landing:
@@ -100,9 +104,16 @@ class Landing:
         return _read_json(path) if path.exists() else None
 
     def sweep(self) -> None:
-        """Remove what killed processes left half-written; only while nobody else lands."""
+        """
+        Remove what killed processes left half-written.
+
+        What is young may be the receipt that a run writes at this moment.
+        """
         for leftover in (self.root / "incoming").glob("*"):
-            leftover.unlink()
+            # A run may have finished its file since the folder was read.
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > LEFT_SECONDS:
+                    leftover.unlink()
 
     def _folder(self, dataset: str, delivery_id: str) -> Path:
         return self.root / "deliveries" / dataset / delivery_id

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from catalog.errors import EnvironmentProblem, LedgerBroken, UsageError
 from catalog.vocabulary import Mode
 from lake.deliveries import DeliveredFile, Delivery, delivery_id
-from lake.landing import CHUNK_BYTES, Landing
+from lake.landing import CHUNK_BYTES, LEFT_SECONDS, Landing
 
 DAY = date(2025, 3, 3)
 RECEIVED_AT = datetime(2025, 3, 4, tzinfo=UTC)
@@ -201,8 +202,13 @@ def test_leftovers_of_a_crash_are_swept_and_the_rest_stays(
     landing.put(tmp_path / "a.csv")
     landing.write_delivery(delivery())
     kept = tree(landing.root)
-    (landing.root / "incoming" / "tmp0").write_bytes(b"half")
+    leftover, written = (landing.root / "incoming" / name for name in ("tmp0", "tmp1"))
+    for path in (leftover, written):
+        path.write_bytes(b"half")
+    os.utime(leftover, (time.time() - 2 * LEFT_SECONDS,) * 2)
 
     landing.sweep()
 
+    # What is young may be a receipt that a run writes at this moment.
+    written.unlink()
     assert tree(landing.root) == kept
