@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from catalog.errors import EnvironmentProblem
+from catalog.errors import EnvironmentProblem, TryAgain
 
 HEAD = "0001"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
@@ -146,7 +146,8 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 @contextmanager
 def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connection]:
     """
-    One transaction that may write: committed at the end, rolled back on any error.
+    One transaction that may write: committed at the end, rolled back on any error. `TryAgain`
+    when another process has been writing for all the time that one waits.
 
     What is not `durable` may be lost with the machine's power, as what it tells of is lost too;
     then nobody waits for the disk.
@@ -159,7 +160,11 @@ def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connectio
             driver.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         # SQLite must know at once: a reader that turns into a writer is refused, not queued.
         connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        with connection.begin():
+        try:
+            transaction = connection.begin()
+        except sa.exc.OperationalError as error:
+            raise TryAgain(f"the state store is busy ({error.orig}); try again") from error
+        with transaction:
             yield connection
 
 
