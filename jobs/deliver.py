@@ -69,7 +69,7 @@ def deliver(
     state = open_state(settings.state_url)
     try:
         ledger, landing = Ledger(state), Landing(settings.landing)
-        with Leases(state, _owner()).hold(LEASE) as lease:
+        with Leases(state, owner("deliver")).hold(LEASE) as lease:
             landing.sweep()
             door = Door(settings, catalog, ledger, landing, lease, clock)
             folders = list(inbox.scan(folder))
@@ -93,7 +93,7 @@ def release(settings: Settings, delivery_id: str) -> Delivery:
 
 
 def land_code_tables(
-    settings: Settings, catalog: Catalog, ledger: Ledger, landing: Landing
+    settings: Settings, catalog: Catalog, ledger: Ledger, landing: Landing, leases: Leases
 ) -> list[Delivery]:
     """
     Land the site's own edition of every code table that nobody has delivered as new; returns those.
@@ -114,10 +114,11 @@ def land_code_tables(
     ]
     if not due:
         return []
-    with Leases(ledger.state_engine, _owner()).hold(LEASE) as lease:
+    with leases.hold(LEASE) as lease:
         door = Door(settings, catalog, ledger, landing, lease, utc_now)
         return [door.land_edition(contract) for contract in due]
 
 
-def _owner() -> str:
-    return f"redcliff deliver on {socket.gethostname()} (process {os.getpid()})"
+def owner(command: str) -> str:
+    """What people are told of this process when it holds a lease that they wait for."""
+    return f"redcliff {command} on {socket.gethostname()} (process {os.getpid()})"

@@ -4,8 +4,6 @@ A run: every landed delivery up to a date, in order, then every model whose inpu
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +18,7 @@ from catalog.models import model_inputs, model_order
 from catalog.naming import split_table_name
 from catalog.vocabulary import Theme
 from jobs.context import Context
-from jobs.deliver import land_code_tables
+from jobs.deliver import land_code_tables, owner
 from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
@@ -29,7 +27,7 @@ from jobs.status import standing
 from lake.deliveries import Delivery
 from lake.engine import Engine
 from lake.landing import Landing
-from lake.leases import Leases
+from lake.leases import PATIENCE, Leases
 from lake.ledger import Ledger
 from lake.settings import Settings
 from lake.state import open_state
@@ -98,7 +96,8 @@ def run(
 
     Idempotent: with nothing landed and nothing changed, no table gets a new version. `engine` is
     used and left open when given; else the settings' engine is opened for this run alone.
-    `LeaseLost` when another process writes the same tables.
+    What another process has taken up is waited for, and then left as it has made it; `LeaseLost`
+    when that takes too long.
     """
     if engine is None:
         with open_engine(settings) as opened:
@@ -115,7 +114,6 @@ def run(
         catalog.get(dataset)
     state = open_state(settings.state_url)
     ledger, landing = Ledger(state), Landing(settings.landing)
-    owner = f"{socket.gethostname()}:{os.getpid()}"
     context = Context(
         settings,
         catalog,
@@ -123,9 +121,9 @@ def run(
         Tables(settings.lake),
         ledger,
         landing,
-        Leases(state, owner),
+        Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
     )
-    land_code_tables(settings, catalog, ledger, landing)
+    land_code_tables(settings, catalog, ledger, landing, context.leases)
     pending = _due(context, through, dataset)
     run_id = ledger.start_run(run_date=through, dataset=dataset, engine=engine.name)
     outcome = "failed"
@@ -216,6 +214,7 @@ def _in_parallel(context: Context, work: Callable[[T], R], items: Sequence[T]) -
         except BaseException:
             for future in futures:
                 future.cancel()
+            context.leases.stop_waiting()
             raise
 
 

@@ -8,6 +8,7 @@ so that a holder that slept too long finds out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,12 +20,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from catalog.errors import LeaseLost
+from catalog.errors import LeaseLost, TryAgain
 from lake.deliveries import SHOWN_ZONE
 from lake.state import database_clock, leases, writing
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 20.0
+
+PATIENCE = 90.0
+"""Seconds that a run waits for a lease: longer than one lives whose holder died elsewhere."""
+
+POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,16 @@ class Lease:
         self._renew(self)
 
 
+def _unheard(_: str) -> None:
+    """What is told to nobody."""
+
+
 class Leases:
-    """The leases of one owner, a text that tells people who it is (host, command, process)."""
+    """
+    The leases of one owner, a text that tells people who it is (host, command, process).
+
+    It waits up to `patience` seconds for a lease that somebody else has, and tells so once.
+    """
 
     def __init__(
         self,
@@ -51,23 +65,28 @@ class Leases:
         *,
         seconds: float = LEASE_SECONDS,
         renew_seconds: float = RENEW_SECONDS,
+        patience: float = 0.0,
+        tell: Callable[[str], None] = _unheard,
         clock: Callable[[sa.Connection], float] = database_clock,
     ) -> None:
         self.owner = owner
         self._engine = state_engine
         self._seconds = seconds
         self._renew_seconds = renew_seconds
+        self._patience = patience
+        self._tell = tell
         self._clock = clock
+        self._hurried = Event()
 
     @contextmanager
     def hold(self, name: str) -> Iterator[Lease]:
         """
         Hold the lease of `name` and keep it alive; given back at the end.
 
-        Waits not at all: `LeaseLost` when somebody else has it. A lease that has expired, or whose
-        process is known to be dead, is taken over.
+        `LeaseLost` when somebody else has it for longer than the owner is patient. A lease that
+        has expired, or whose process is known to be dead, is taken over.
         """
-        lease = Lease(name, self.owner, self._take(name), self._renew)
+        lease = Lease(name, self.owner, self._wait_for(name), self._renew)
         ended = Event()
         keeper = Thread(target=self._keep, args=(lease, ended), name=f"lease {name}", daemon=True)
         keeper.start()
@@ -77,6 +96,23 @@ class Leases:
             ended.set()
             keeper.join()
             self._give_back(lease)
+
+    def stop_waiting(self) -> None:
+        """Let whoever waits for a lease, or will, fail at once: the work has ended otherwise."""
+        self._hurried.set()
+
+    def _wait_for(self, name: str) -> int:
+        until = time.monotonic() + self._patience
+        told = False
+        while True:
+            try:
+                return self._take(name)
+            except LeaseLost as taken:
+                if time.monotonic() >= until or self._hurried.wait(POLL_SECONDS):
+                    raise
+                if not told:
+                    self._tell(f"waiting: {str(taken).removesuffix('; try again')}")
+                told = True
 
     def _take(self, name: str) -> int:
         with writing(self._engine, durable=False) as connection:
@@ -127,13 +163,13 @@ class Leases:
     def _keep(self, lease: Lease, ended: Event) -> None:
         while not ended.wait(self._renew_seconds):
             # The holder learns of a loss by its own check, before it commits.
-            with suppress(LeaseLost):
+            with suppress(TryAgain):
                 self._renew(lease)
 
     def _give_back(self, lease: Lease) -> None:
         # What cannot be given back expires.
         with (
-            suppress(sa.exc.DBAPIError),
+            suppress(sa.exc.DBAPIError, TryAgain),
             writing(self._engine, durable=False) as connection,
         ):
             connection.execute(leases.update().where(_held(lease)).values(owner=None))

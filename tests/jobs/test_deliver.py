@@ -838,6 +838,7 @@ def test_what_a_killed_delivery_left_half_written_is_removed(city: City) -> None
     incoming = city.settings.landing / "incoming"
     incoming.mkdir(parents=True)
     (incoming / "half").write_bytes(b"ha")
+    os.utime(incoming / "half", (0, 0))
 
     city.deliver()
 
@@ -875,7 +876,8 @@ def test_a_released_delivery_is_taken_up_by_the_next_run(city: City) -> None:
 
 
 def land_tables(city: City) -> list[Delivery]:
-    return land_code_tables(city.settings, city.catalog, city.ledger, city.landing)
+    leases = Leases(city.ledger.state_engine, "tests")
+    return land_code_tables(city.settings, city.catalog, city.ledger, city.landing, leases)
 
 
 def test_code_tables_that_nobody_delivered_land_from_the_site(city: City) -> None:

@@ -194,6 +194,38 @@ with Leases(open_state(sys.argv[1]), "the other process").hold(sys.argv[2]):
 """
 
 
+def test_who_is_patient_waits_for_a_lease_and_says_so_once(state: sa.Engine) -> None:
+    told: list[str] = []
+    taken = threading.Event()
+
+    def hold_a_while() -> None:
+        with Leases(state, "run on host-1").hold(TABLE):
+            taken.set()
+            time.sleep(0.6)
+
+    other = threading.Thread(target=hold_a_while)
+    other.start()
+    taken.wait()
+    with Leases(state, "b", patience=30, tell=told.append).hold(TABLE) as lease:
+        assert lease.number == 2
+    other.join()
+
+    (sentence,) = told
+    assert sentence.startswith(f"waiting: {TABLE} is being written by run on host-1 until ")
+
+
+def test_who_waits_gives_up_when_the_work_has_ended_otherwise(state: sa.Engine) -> None:
+    waiting = Leases(state, "b", patience=30)
+    started = time.monotonic()
+
+    with Leases(state, "a").hold(TABLE):
+        threading.Timer(0.1, waiting.stop_waiting).start()
+        with pytest.raises(LeaseLost, match="by a until"):
+            waiting.hold(TABLE).__enter__()
+
+    assert time.monotonic() - started < 20
+
+
 def test_another_process_is_kept_out_until_it_dies_and_not_a_moment_longer(
     state: sa.Engine,
 ) -> None:
