@@ -26,6 +26,7 @@ from jobs.relations import Relations
 from jobs.steps import LateSteps, Steps
 from lake import failpoints
 from lake.deliveries import Counts, Delivery, DeliveryStatus, Plan, receipt
+from lake.leases import Lease
 from pipelines import gates
 from pipelines.difference import Outcome
 
@@ -52,18 +53,31 @@ def load(context: Context, delivery: Delivery) -> Loaded:
     """
     Load a landed delivery, or say why not: settled, held or refused, and recorded as such.
 
-    `LeaseLost` when another process writes the dataset; nothing is lost, a later run loads it.
+    What another process has made of it in the meantime stands. A delivery of the dataset that was
+    planned before a crash comes first: its plan knows nothing of what comes after it. `LeaseLost`
+    when another process writes the dataset; nothing is lost, a later run loads it.
     """
+    ledger = context.ledger
+    with context.leases.hold(folder_name(delivery.dataset)) as lease:
+        for planned in ledger.planned(delivery.dataset):
+            if planned.delivery_id != delivery.delivery_id:
+                _finish(context, planned, lease)
+        entry = ledger.entry(delivery.delivery_id)
+        if entry.status is not DeliveryStatus.LANDED:
+            return Loaded(delivery, entry.status, entry.reason, entry.counts, entry.seconds or 0.0)
+        return _finish(context, delivery, lease)
+
+
+def _finish(context: Context, delivery: Delivery, lease: Lease) -> Loaded:
     started = time.monotonic()
     contract = context.catalog.get(delivery.dataset)
-    with (
-        context.leases.hold(folder_name(contract.id)) as lease,
-        context.engine.workspace(delivery.business_date, small=_is_small(delivery)) as workspace,
-    ):
+    small = _is_small(delivery)
+    with context.engine.workspace(delivery.business_date, small=small) as workspace:
         relations = Relations(context, contract, delivery, workspace)
         try:
             status, reason, counts = _load(relations, lease.check, started)
         except DeliveryRefused as refusal:
+            lease.check()
             context.ledger.refuse(delivery.delivery_id, str(refusal))
             status, reason, counts = DeliveryStatus.REFUSED, str(refusal), None
     return Loaded(delivery, status, reason, counts, time.monotonic() - started)
@@ -82,13 +96,13 @@ def _load(
     relations.prepare(plan.base_versions if plan else relations.newest_versions())
     counts = _judge(relations)
     failpoints.reach("judged")
+    check_lease()
     if plan is None:
         if reason := _reason_to_hold(relations, counts):
             nothing_done = _without_deletes(counts)
             ledger.hold(delivery.delivery_id, reason, nothing_done)
             return DeliveryStatus.HELD, reason, nothing_done
         plan = _plan(relations, counts)
-        check_lease()
         ledger.save_plan(plan)
     elif plan.counts != counts:
         raise LedgerBroken(
@@ -102,6 +116,7 @@ def _load(
     tables = relations.context.tables
     found = {s.table: tables.version(s.table) for s in relations.shapes()}
     versions = {table: version for table, version in found.items() if version is not None}
+    check_lease()
     relations.context.landing.write_receipt(delivery.delivery_id, receipt(delivery, plan, versions))
     failpoints.reach("receipt")
     ledger.settle(delivery.delivery_id, counts, versions, time.monotonic() - started)

@@ -193,11 +193,7 @@ def _load_all(context: Context, pending: Sequence[Delivery], progress: Progress)
                 advance()
             return results
 
-        # What was planned before a crash comes first: its plan knows nothing of what came since.
-        planned = [d for d in pending if context.ledger.plan(d.delivery_id)]
-        fresh = [d for d in pending if d not in planned]
-        waves = [*_waves(context.catalog, planned), *_waves(context.catalog, fresh)]
-        for wave in waves:
+        for wave in _waves(context.catalog, pending):
             # Largest first: the longest delivery of a wave should not begin last.
             queues = sorted(wave, key=lambda q: -sum(f.bytes for d in q for f in d.files))
             for results in _in_parallel(context, load_queue, queues):

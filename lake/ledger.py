@@ -239,6 +239,18 @@ class Ledger:
         with reading(self.state_engine) as connection:
             return _find_plan(connection, delivery_id)
 
+    def planned(self, dataset: str) -> list[Delivery]:
+        """The landed deliveries of a dataset that have a plan: being loaded, or left by a crash."""
+        query = (
+            sa.select(deliveries)
+            .join(plans, plans.c.delivery_id == deliveries.c.delivery_id)
+            .where(deliveries.c.dataset == dataset)
+            .where(deliveries.c.status == DeliveryStatus.LANDED.value)
+            .order_by(deliveries.c.business_date, deliveries.c.revision)
+        )
+        with reading(self.state_engine) as connection:
+            return [delivery_of(row) for row in connection.execute(query)]
+
     def refreshed(self, dataset: str) -> str | None:
         """The hash of the inputs from which the model's table was made last, or None."""
         query = sa.select(refreshes.c.inputs_hash).where(refreshes.c.dataset == dataset)

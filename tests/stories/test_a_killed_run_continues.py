@@ -8,6 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
+from lake.ledger import Ledger
+from lake.state import open_state
 from tests.stories.conftest import DAYS
 from tests.stories.homes import REPOSITORY, SECRET, Home
 
@@ -16,7 +20,7 @@ FAILPOINTS = ("judged", "planned", "raw", "quarantine", "history", "curated", "r
 
 
 def run_until(home: Home, failpoint: str) -> int:
-    """`redcliff run` in a process of its own that kills itself at the failpoint."""
+    """`redcliff run` of the dataset in a process of its own that kills itself at the failpoint."""
     environ = {
         **os.environ,
         "REDCLIFF_SITE": str(REPOSITORY),
@@ -53,3 +57,44 @@ def test_a_delivery_killed_at_every_step_is_finished_by_the_next_run(
         # The two homes received the same files at different moments; nothing else may differ.
         without = ("_received_at",) if table.startswith("raw.") else ()
         assert killed.rows(table, *without) == twin.rows(table, *without), table
+
+
+def test_what_a_killed_run_has_begun_is_finished_before_what_came_since(
+    new_home: Callable[[str], Home],
+) -> None:
+    twin, killed = new_home("twin"), new_home("killed")
+    first, second, third = DAYS
+    for home in (twin, killed):
+        for day in (first, third):
+            home.deliver(DATASET, day=day)
+            if (home, day) == (killed, third):
+                assert run_until(home, "raw") == -signal.SIGKILL
+            else:
+                home.run(dataset=DATASET)
+        home.deliver(DATASET, day=second)
+        home.run(dataset=DATASET, through=second)
+        home.run(dataset=DATASET)
+
+    assert killed.versions() == twin.versions()
+    for table in twin.tables.names():
+        without = ("_received_at",) if table.startswith("raw.") else ()
+        assert killed.rows(table, *without) == twin.rows(table, *without), table
+
+
+def test_a_delivery_that_another_run_has_settled_meanwhile_is_left_as_it_is(
+    new_home: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = new_home("home")
+    for day in DAYS[:2]:
+        home.deliver(DATASET, day=day)
+    seen = Ledger(open_state(home.settings.state_url)).pending()
+    done = home.run(dataset=DATASET)
+    before = home.versions()
+    monkeypatch.setattr(Ledger, "pending", lambda *_: seen)
+
+    again = home.run(dataset=DATASET)
+
+    assert [(d.status, d.counts) for d in again.deliveries] == [
+        (d.status, d.counts) for d in done.deliveries
+    ]
+    assert home.versions() == before
