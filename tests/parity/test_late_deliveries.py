@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,10 @@ from tests.stories.shuffled import KINDS, deliveries, make_home
 LATE = (2, 0, 1)
 """The last comes first, and the second between the other two."""
 
+ALWAYS = [(SPARK, kind) for kind in ("snapshot", "changes", "append")]
 CASES = [
-    pytest.param(SPARK, "snapshot", id="spark-snapshot"),
-    pytest.param(LARGE, "changes", id="large-changes"),
-    pytest.param(SPARK, "append", id="spark-append"),
-    *(
-        pytest.param(how, kind, id=f"{how}-{kind}", marks=only_wide)
-        for how, kind in (
-            *((SPARK, kind) for kind in KINDS if kind not in ("snapshot", "append")),
-            *((LARGE, kind) for kind in KINDS if kind != "changes"),
-        )
-    ),
+    pytest.param(*case, id="-".join(case), marks=() if case in ALWAYS else only_wide)
+    for case in product((SPARK, LARGE), KINDS)
 ]
 
 
@@ -35,15 +29,13 @@ CASES = [
 def test_late_deliveries_end_on_spark_as_those_in_time_on_the_embedded_engine(
     tmp_path: Path, engines: Mapping[str, Engine], how: str, kind: str, seed: int
 ) -> None:
-    """The two before the late one go the short way: what is large takes half a minute each."""
     twin = make_home(tmp_path / "twin", kind, engines[EMBEDDED])
     twin.land(deliveries(kind, seed, 3))
-    home = replace(twin.copy(tmp_path / "late"), engine=engines[SPARK])
+    home = replace(twin.copy(tmp_path / "late"), engine=engines[how])
 
     for place in range(3):
         twin.load(place)
-    for place in LATE[:2]:
+    for place in LATE:
         home.load(place)
-    replace(home, engine=engines[how]).load(LATE[2])
 
     assert home.told() == twin.told()

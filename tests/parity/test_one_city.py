@@ -39,8 +39,9 @@ def test_the_city_that_is_compared_has_every_kind_of_table_and_fault(chronicle: 
 @pytest.mark.parametrize(
     ("turns", "last"),
     [
-        pytest.param((EMBEDDED, SPARK), EMBEDDED, id="embedded-begins"),
+        pytest.param((EMBEDDED,), SPARK, id="embedded-begins"),
         pytest.param((SPARK, EMBEDDED), SPARK, id="spark-begins"),
+        pytest.param((EMBEDDED, SPARK), EMBEDDED, id="by-turns", marks=only_wide),
         pytest.param((EMBEDDED,), LARGE, id="spark-ends-at-large", marks=only_wide),
     ],
 )

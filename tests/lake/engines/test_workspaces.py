@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from lake.engine import Engine
+from lake.engine import Engine, LandedFile
+from tests.lake.readers.making import reading
 
 ENGINES = {"embedded": "engine", "spark": "spark"}
 ALL = exp.select("*").from_("given")
@@ -38,3 +41,24 @@ def test_a_relation_without_rows_has_its_columns(any_engine: Engine) -> None:
         found = workspace.rows(ALL)
 
     assert (found.num_rows, found.column_names) == (0, ["n", "words"])
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_the_records_of_several_files_are_read_as_they_were_delivered(
+    any_engine: Engine, tmp_path: Path, small: bool
+) -> None:
+    files = []
+    for number, record in enumerate(("1,张三", "2,𠮷", "3,李四,more")):
+        file = tmp_path / f"{number}"
+        file.write_text(f"id,name\n{record}\n", encoding="utf-8")
+        files.append(LandedFile(str(file), f"{number}.csv"))
+
+    with any_engine.workspace(small=small) as workspace:
+        workspace.read_files("given", reading("id", "name"), files)
+        found = workspace.rows(ALL).select(["_file", "_row_number", "name", "_fault"])
+
+    assert sorted(tuple(row.values()) for row in found.to_pylist()) == [
+        ("0.csv", 1, "张三", None),
+        ("1.csv", 1, "𠮷", None),
+        ("2.csv", 1, None, "record_readable"),
+    ]
