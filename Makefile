@@ -15,10 +15,10 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test nightly check golden lock clean
+.PHONY: help setup demo test nightly cluster stack-test check golden lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMPS)/dev $(STAMPS)/tools ## install everything, Spark too: Java if there is none, Delta's jars
 
@@ -33,6 +33,11 @@ nightly: setup ## both engines with ten times the city, and more deliveries in a
 	$(BIN)/python -m pytest --timeout 7200 tests/parity
 	REDCLIFF_SEEDS=10 \
 	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py
+
+cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino
+
+stack-test: setup cluster ## start those servers on free ports and test against them
+	$(BIN)/python -m pytest -m stack tests/stack $(ARGS)
 
 check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .
@@ -54,6 +59,7 @@ lock: $(STAMPS)/dev ## resolve pyproject.toml into requirements/ anew (UPGRADE= 
 	$(LOCK) pyproject.toml --all-extras --group build -o requirements/all.txt
 	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra dev -o requirements/dev.txt
 	$(LOCK) $(HOLD) pyproject.toml --extra spark -o requirements/spark.txt
+	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra cluster -o requirements/cluster.txt
 	$(LOCK) $(HOLD) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(HOLD) --group build -o requirements/build.txt
 
@@ -88,6 +94,15 @@ $(STAMPS)/spark: requirements/spark.txt $(STAMPS)/run
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/spark
 	@echo "Installing what tests and checks need …" >&2
 	@$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/cluster: requirements/cluster.txt $(STAMPS)/spark
+	@echo "Installing the clients of the cluster's servers, PostgreSQL and Go (once, about 110 MB) …" >&2
+	@$(INSTALL) -r requirements/cluster.txt
+	@touch $@
+
+$(STAMPS)/servers: $(wildcard lake/tools/*) lake/servers.py $(STAMPS)/cluster
+	@$(BIN)/redcliff up --fetch
 	@touch $@
 
 $(STAMPS)/tools: lake/engines/jars.lock $(STAMPS)/spark

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from jobs.progress import Progress
     from lake.settings import Settings
 
+CLUSTER = "cluster"
+"""The profile that `up` takes when none is named."""
+
 BLOCKED = "blocks the load"
 """What the reason of a delivery says that a rule with `block: load` holds."""
 
@@ -65,6 +68,9 @@ app.add_typer(contracts, name="contracts")
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 Home = Annotated[Path | None, typer.Option(help="Where the data lies (REDCLIFF_HOME, ./var).")]
 Profile = Annotated[str | None, typer.Option(help="A profile of conf/, or a file.")]
+ClusterProfile = Annotated[
+    str | None, typer.Option(help="A profile of conf/, or a file; here `cluster` unless set.")
+]
 Engine = Annotated[str | None, typer.Option(help="The engine, instead of the profile's.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 when anything is refused.")]
@@ -272,19 +278,89 @@ def release(
 def status(
     dataset: Dataset = None, home: Home = None, profile: Profile = None, json_: Json = False
 ) -> int:
-    """Say where every dataset stands, and what waits for whom."""
+    """Say where every dataset stands, what waits for whom, and which servers are up."""
     from jobs import display
     from jobs.status import delivery_document, status
+    from jobs.up import standing
 
     settings = _settings(profile, home)
     report = status(settings, _catalog(settings), dataset)
+    services = standing(settings.home)
     waiting = [*report.pending, *report.held, *report.refused]
     parts: list[RenderableType] = [display.status_table(report)]
     if waiting:
         parts.append("Not settled:")
         parts.append(display.deliveries_table(delivery_document(e) for e in waiting))
         parts += [f"{e.delivery.delivery_id}: {e.reason}" for e in waiting if e.reason]
-    answer(json_, report.to_json(), *parts)
+    if services:
+        parts += ["Servers:", display.services_table(services)]
+    document = {**report.to_json(), "services": [one.to_json() for one in services]}
+    answer(json_, document, *parts)
+    return 0
+
+
+@app.command()
+def up(
+    with_: Annotated[
+        str | None,
+        typer.Option("--with", metavar="NAME,…", help="Only these, and what they need."),
+    ] = None,
+    fetch_only: Annotated[
+        bool, typer.Option("--fetch", help="Only fetch what the components lack.")
+    ] = False,
+    home: Home = None,
+    profile: ClusterProfile = None,
+    json_: Json = False,
+) -> int:
+    """Start the cluster profile's servers on this machine, and wait until they answer."""
+    from jobs import display
+    from jobs.stack.components import load_stack
+    from jobs.up import fetch, up
+
+    settings = _settings(profile or os.environ.get("REDCLIFF_PROFILE") or CLUSTER, home)
+    wanted = with_.split(",") if with_ else None
+    if fetch_only:
+        stack = load_stack(settings, os.environ, wanted)
+        fetch(stack, _progress())
+        named = ", ".join(stack.chosen)
+        answer(json_, {"fetched": list(stack.chosen)}, f"{named}: all is there")
+        return 0
+    report = up(settings, os.environ, wanted, _progress())
+    answer(
+        json_,
+        report.to_json(),
+        display.services_table(report.services),
+        *(f"{name}: {where}" for name, where in report.endpoints.items()),
+        f"all answer after {report.seconds:.1f} s; they are the owner's: nothing is masked",
+    )
+    return 0
+
+
+@app.command()
+def down(home: Home = None, json_: Json = False) -> int:
+    """Stop the servers that `up` started; data and logs stay."""
+    from jobs.up import down
+    from lake.settings import home_folder
+
+    was_up = down(home_folder(home, os.environ))
+    answer(json_, {"was_up": was_up}, "the stack is down" if was_up else "nothing was up")
+    return 0
+
+
+@app.command()
+def logs(
+    component: Annotated[str | None, typer.Argument(help="One component; default: all.")] = None,
+    lines: Annotated[int, typer.Option(help="How many lines of each.", min=1)] = 50,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    home: Home = None,
+) -> int:
+    """Show what the servers logged."""
+    from jobs.up import logs, read_logs
+    from lake.settings import home_folder
+
+    paths = logs(home_folder(home, os.environ), component)
+    for line in read_logs(paths, lines, follow=follow):
+        print(line, flush=follow)
     return 0
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jobs.demo import DemoReport
     from jobs.doctor import Check
     from jobs.run import RunReport
+    from jobs.stack.record import Standing
     from jobs.status import StatusReport
     from lake.engine import Answer
 
@@ -109,6 +110,25 @@ def status_table(report: StatusReport) -> Table:
         numbers = [one.deliveries[name] for name in STANDS]
         rows.append((one.dataset, one.business_name, last, *numbers, at["rows"], at["version"]))
     return table_of(("dataset", "name", "settled up to", *STANDS, "rows", "version"), rows)
+
+
+def services_table(services: Iterable[Standing]) -> Table:
+    """One row per server of the stack."""
+    rows = [
+        (
+            one.name,
+            one.state.value,
+            str(one.pid) if one.pid else None,
+            " ".join(str(port) for port in one.ports.values()),
+            one.restarts,
+            one.seconds,
+            one.reason or "",
+        )
+        for one in services
+    ]
+    return table_of(
+        ("server", "", "process", "ports", "restarts", "seconds", "what is wrong"), rows
+    )
 
 
 def checks_table(checks: Iterable[Check]) -> Table:
