@@ -28,6 +28,7 @@ from lake.certificates import PASSWORD, find_bundle, write_truststore
 OLDEST_JAVA, NEWEST_JAVA = 17, 25
 VECTOR = "--add-modules=jdk.incubator.vector"
 LOCK = Path(__file__).with_name("engines") / "jars.lock"
+S3_LOCK = Path(__file__).with_name("tools") / "s3.lock"
 SETUP = "make setup"
 
 # A repository's descriptions of what a file depends on are not asked for: the lock names all files.
@@ -167,6 +168,11 @@ def delta_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) ->
                 f"run: rm -r {path.parent} && {SETUP}"
             )
     return list(places.values())
+
+
+def s3_jars(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """The jars that Spark needs besides for tables on S3, as `delta_jars`."""
+    return delta_jars(environ, lock=S3_LOCK)
 
 
 def missing_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) -> list[str]:

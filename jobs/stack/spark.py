@@ -18,7 +18,7 @@ from pydantic import Field
 from catalog.errors import EnvironmentProblem
 from jobs.stack.component import Component, Service, Stack
 from lake.servers import CLUSTER
-from lake.toolchain import find_java
+from lake.toolchain import LOCK, S3_LOCK, delta_jars, find_java, missing_jars, s3_jars
 
 SECONDS = 5.0
 MASTER = "org.apache.spark.deploy.master.Master"
@@ -40,12 +40,15 @@ class Spark(Component):
     daemon_memory: str = Field(default="512MB", pattern=r"^[1-9][0-9]*(MB|GB)$")
 
     def missing(self, environ: Mapping[str, str]) -> str | None:
-        """Nothing: Spark and a Java for it are packages."""
-        return None
+        """The jars with which applications work on Delta tables and on S3."""
+        lacking = [jar for lock in (LOCK, S3_LOCK) for jar in missing_jars(environ, lock=lock)]
+        return f"{len(lacking)} jars for Spark" if lacking else None
 
     def fetch(self, environ: Mapping[str, str]) -> None:
-        """Nothing to fetch; `EnvironmentProblem` when there is no Java."""
+        """Fetch them; `EnvironmentProblem` also when there is no Java."""
         find_java(environ)
+        delta_jars(environ)
+        s3_jars(environ)
 
     def services(self, stack: Stack) -> list[Service]:
         """The master, then the worker that registers with it."""

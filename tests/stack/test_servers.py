@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import date
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from trino.exceptions import HttpError
 from jobs.stack import s3
 from jobs.stack.component import Stack
 from lake.state import HEAD, open_state
+from lake.toolchain import delta_jars, find_java, s3_jars
 
 pytestmark = pytest.mark.stack
 WRITERS = 16
@@ -89,73 +91,116 @@ def test_the_state_store_works_on_postgresql(stack: Stack) -> None:
     assert revision == HEAD
 
 
-# --- Spark -----------------------------------------------------------------------------------
-
-APPLICATION = """
-import sys
-from pyspark.sql import SparkSession
-master, secret = sys.argv[1:]
-spark = (
-    SparkSession.builder.master(master).appName("test")
-    .config("spark.authenticate", "true").config("spark.authenticate.secret", secret)
-    .config("spark.network.crypto.enabled", "true")
-    .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    .config("spark.ui.enabled", "false").config("spark.executor.memory", "1g")
-    .config("spark.driver.memory", "512m").config("spark.sql.shuffle.partitions", "2")
-    .getOrCreate()
-)
-print("sum", spark.range(1000).selectExpr("sum(id)").first()[0])
-spark.stop()
-"""
+# --- Delta tables on S3 ----------------------------------------------------------------------
 
 
-def run_application(stack: Stack, secret: str) -> subprocess.CompletedProcess[str]:
-    from lake.toolchain import find_java
-
-    environ = {**stack.environ, "JAVA_HOME": str(find_java().home), "SPARK_LOCAL_IP": stack.address}
-    return subprocess.run(
-        [sys.executable, "-c", APPLICATION, stack.component("spark").url(stack), secret],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        stdin=subprocess.DEVNULL,
-        env=environ,
-    )
-
-
-def test_the_worker_computes_for_who_knows_the_secret(stack: Stack) -> None:
-    done = run_application(stack, stack.secret("spark"))
-
-    assert done.returncode == 0, done.stderr
-    assert "sum 499500" in done.stdout
-
-
-# --- Trino -----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def table(stack: Stack) -> str:
-    """A Delta table on S3 that delta-rs wrote in two commits."""
-    store = stack.component("s3")
-    uri = f"s3://{store.bucket}/curated/population__person"
-    options = {
-        "AWS_ENDPOINT_URL": f"http://{store.address(stack)}",
+@pytest.fixture(scope="session")
+def storage(stack: Stack) -> dict[str, str]:
+    """How delta-rs finds the bucket."""
+    return {
+        "AWS_ENDPOINT_URL": f"http://{stack.component('s3').address(stack)}",
         "AWS_ALLOW_HTTP": "true",
         "AWS_REGION": s3.REGION,
         "AWS_ACCESS_KEY_ID": s3.USER,
         "AWS_SECRET_ACCESS_KEY": stack.secret("s3"),
-        "AWS_CONDITIONAL_PUT": "etag",
     }
+
+
+def write_table(stack: Stack, storage: dict[str, str], place: str) -> str:
+    """A Delta table that delta-rs writes in two commits."""
+    uri = f"s3://{stack.component('s3').bucket}/{place}"
     for names in (["张三", "李四"], ["王五"]):
-        rows = pa.table(
-            {
-                "name": names,
-                "born_date": pa.array([datetime(1990, 1, 1, tzinfo=UTC).date()] * len(names)),
-            }
-        )
-        write_deltalake(uri, rows, mode="append", storage_options=options)
-    assert DeltaTable(uri, storage_options=options).version() == 1
+        rows = pa.table({"name": names, "born_date": [date(1990, 1, 1)] * len(names)})
+        write_deltalake(uri, rows, mode="append", storage_options=storage)
     return uri
+
+
+def test_of_many_appends_at_once_none_is_lost(stack: Stack, storage: dict[str, str]) -> None:
+    uri = write_table(stack, storage, "curated/population__many")
+    row = pa.table({"name": ["赵六"], "born_date": [date(1990, 1, 1)]})
+
+    with ThreadPoolExecutor(8) as pool:
+        commits = [
+            pool.submit(write_deltalake, uri, row, mode="append", storage_options=storage)
+            for _ in range(24)
+        ]
+    failed = [error for one in commits if (error := one.exception()) is not None]
+
+    table = DeltaTable(uri, storage_options=storage)
+    assert table.version() == 1 + 24 - len(failed)
+    assert table.to_pyarrow_table().num_rows == 3 + 24 - len(failed)
+
+
+# --- Spark -----------------------------------------------------------------------------------
+
+# Merges into the table that delta-rs wrote, on the worker, and tells what it then finds there.
+APPLICATION = """
+import json, sys
+from pyspark.sql import SparkSession
+settings, uri = json.loads(sys.argv[1]), sys.argv[2]
+builder = SparkSession.builder.appName("test")
+for key, value in settings.items():
+    builder = builder.config(key, value)
+spark = builder.getOrCreate()
+spark.range(100, 200).selectExpr("'spark ' || id AS name", "DATE '1990-01-01' AS born_date") \\
+    .repartition(4).createOrReplaceTempView("delivery")
+spark.sql(f"MERGE INTO delta.`{uri}` AS t USING delivery AS d ON t.name = d.name "
+          "WHEN NOT MATCHED THEN INSERT *")
+names = spark.read.format("delta").load(uri).select("name").orderBy("name").collect()
+print(json.dumps([name for name, in names]))
+spark.stop()
+"""
+
+
+def run_application(stack: Stack, uri: str, secret: str) -> subprocess.CompletedProcess[str]:
+    store, java = stack.component("s3"), find_java()
+    settings = {
+        "spark.master": stack.component("spark").url(stack),
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": secret,
+        "spark.network.crypto.enabled": "true",
+        "spark.driver.host": stack.address,
+        "spark.driver.bindAddress": stack.address,
+        "spark.driver.memory": "1g",
+        "spark.executor.memory": "1g",
+        "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.jars": ",".join(str(jar) for jar in (*delta_jars(), *s3_jars())),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.hadoop.fs.s3a.endpoint": f"http://{store.address(stack)}",
+        "spark.hadoop.fs.s3a.endpoint.region": s3.REGION,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.access.key": s3.USER,
+        "spark.hadoop.fs.s3a.secret.key": stack.secret("s3"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", APPLICATION, json.dumps(settings), uri.replace("s3:", "s3a:")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        env={**stack.environ, "JAVA_HOME": str(java.home), "SPARK_LOCAL_IP": stack.address},
+    )
+
+
+def test_spark_s_worker_merges_into_a_table_that_delta_rs_wrote_on_s3(
+    stack: Stack, storage: dict[str, str]
+) -> None:
+    uri = write_table(stack, storage, "curated/population__spark")
+
+    done = run_application(stack, uri, stack.secret("spark"))
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    names = json.loads(done.stdout.splitlines()[-1])
+    assert names == [*(f"spark {n}" for n in range(100, 200)), "张三", "李四", "王五"]
+    table = DeltaTable(uri, storage_options=storage)
+    assert table.version() == 2
+    assert table.to_pyarrow_table().num_rows == 103
+
+
+# --- Trino -----------------------------------------------------------------------------------
 
 
 def ask(stack: Stack, statement: str) -> list[list[object]]:
@@ -166,7 +211,10 @@ def ask(stack: Stack, statement: str) -> list[list[object]]:
         return rows
 
 
-def test_trino_reads_a_delta_table_that_delta_rs_wrote(stack: Stack, table: str) -> None:
+def test_trino_reads_a_delta_table_that_delta_rs_wrote(
+    stack: Stack, storage: dict[str, str]
+) -> None:
+    table = write_table(stack, storage, "curated/population__person")
     store = stack.component("s3")
     ask(
         stack,
