@@ -4,16 +4,24 @@ Opening the engine that the settings name; each is imported only when chosen.
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from catalog.errors import EnvironmentProblem, UsageError
 from lake.engine import Engine
 from lake.settings import Settings
+
+PREFIX = "redcliff-scratch-"
+
+UNLOCKED_SECONDS = 60.0
+"""A folder so young may be one that its process has not locked yet."""
 
 
 def _embedded(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Engine:
@@ -67,11 +75,15 @@ def open_engine(settings: Settings, *, only: Sequence[str] | None = None) -> Ite
 
     With `only` it is for a person's SQL and reads no other folders, where the engine can be held
     to that: the embedded one can, on Spark the query is judged before and nothing else holds it.
-    What it writes while it works goes into a folder of its own that is removed with it.
+    What it writes while it works goes into a folder of its own that is removed with it, or by the
+    next one when the process was killed: it may hold rows.
     """
     opening = choose(settings.engine)
-    scratch = Path(tempfile.mkdtemp(prefix=f"redcliff-{settings.engine}-"))
+    _sweep()
+    scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
         engine = opening(settings, scratch, only)
         try:
             yield engine
@@ -79,3 +91,19 @@ def open_engine(settings: Settings, *, only: Sequence[str] | None = None) -> Ite
             engine.close()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
+
+
+def _sweep() -> None:
+    """Remove the folders whose process is gone: it has locked its folder as long as it lives."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        # Others may remove it as well, and those of other users are theirs.
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime < UNLOCKED_SECONDS:
+                continue
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import EnvironmentProblem, UsageError
-from jobs.engines import open_engine
+from jobs.engines import PREFIX, open_engine
 from lake.settings import Settings, load_settings
 
 SITE = Path(__file__).parents[2]
@@ -21,6 +22,26 @@ def settings(tmp_path: Path) -> Settings:
 def test_the_local_profile_opens_the_embedded_engine(settings: Settings) -> None:
     with open_engine(settings) as engine:
         assert engine.name == settings.engine == "embedded"
+
+
+def test_what_a_killed_engine_left_is_removed_by_the_next_one(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, another = tmp_path / f"{PREFIX}left", tmp_path / "another"
+    with open_engine(settings):
+        (used,) = tmp_path.glob(f"{PREFIX}*")
+        for folder in (left, another, used):
+            folder.mkdir(exist_ok=True)
+            (folder / "spilled").touch()
+            os.utime(folder, (0, 0))
+
+        with open_engine(settings):
+            assert not left.exists()
+            assert (used / "spilled").exists()
+            assert (another / "spilled").exists()
+
+    assert list(tmp_path.glob(f"{PREFIX}*")) == []
 
 
 def test_an_unknown_engine_is_told_with_those_there_are(settings: Settings) -> None:
