@@ -15,6 +15,15 @@ from tests.stories.homes import Home, make_home, sources_only
 
 DAYS = (date(2025, 3, 3), date(2025, 3, 4), date(2025, 3, 5))
 
+MIXED = (
+    "population.household_register",
+    "population.floating_register",
+    "benefit.subsidy_payment",
+    "legal_entity.market_register",
+    "credit.abnormal_operation",
+)
+"""Every mode, with and without history, one that looks another up; most models read them."""
+
 
 @pytest.fixture(scope="session")
 def city(city_of: Callable[[float, int, int], Path]) -> Path:
@@ -44,3 +53,14 @@ def new_home(
         return make_home(tmp_path / name, sources_only(catalog), engine, city)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def landed(
+    tmp_path_factory: pytest.TempPathFactory, catalog: Catalog, engine: Engine, city: Path
+) -> Home:
+    """A home where two days of some datasets have landed and nothing has run; to be copied."""
+    home = make_home(tmp_path_factory.mktemp("landed") / "home", catalog, engine, city)
+    for day in DAYS[:2]:
+        home.deliver(*MIXED, day=day)
+    return home

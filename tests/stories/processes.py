@@ -1,0 +1,141 @@
+"""`redcliff run` in processes of their own, which tests may stop and kill, and what they leave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import RedcliffError
+from lake.landing import Landing
+from lake.ledger import Ledger
+from lake.state import open_state
+from tests.stories.homes import REPOSITORY, SECRET, Home, make_home
+
+PATIENCE = 300.0
+"""Seconds after which a process counts as hanging."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run that has been started; what it says goes into two files."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    log: Path
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, None as long as it runs."""
+        return self.process.poll()
+
+    @property
+    def told(self) -> str:
+        """What it has said on stderr so far."""
+        return self.log.read_text()
+
+    def waits_for(self, word: str) -> bool:
+        """Wait until it has said `word`; False when it ended without."""
+        until = time.monotonic() + PATIENCE
+        while word not in self.told:
+            if self.code is not None:
+                return word in self.told
+            assert time.monotonic() < until, self.told
+            time.sleep(0.01)
+        return True
+
+    def end(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> bool:
+        """SIGKILL; False when it had ended before."""
+        self.process.kill()
+        return self.end() == -signal.SIGKILL
+
+
+@contextmanager
+def running(home: Home, *options: str) -> Iterator[Running]:
+    """`redcliff run` on the home with these options; whatever happens, it does not outlive this."""
+    environ = {**os.environ, "REDCLIFF_SITE": str(REPOSITORY), "REDCLIFF_SITE_SECRET": SECRET}
+    command = [sys.executable, "-c", "from jobs.cli import main; main()", "run", "--json"]
+    place = home.settings.home
+    number = len(list(place.parent.glob(f"{place.name}.*.log")))
+    out, log = (place.with_name(f"{place.name}.{number}.{kind}") for kind in ("out", "log"))
+    with out.open("wb") as stdout, log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, "--home", str(place), *options],
+            env=environ,
+            cwd=REPOSITORY,
+            stdout=stdout,
+            stderr=stderr,
+        )
+    try:
+        yield Running(process, out, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def copied(home: Home, folder: Path) -> Home:
+    """The same home in another place."""
+    shutil.copytree(home.settings.home, folder)
+    return make_home(folder, home.catalog, home.engine, home.city)
+
+
+def assert_same(home: Home, twin: Home) -> None:
+    """
+    Both homes hold the same tables, ledger and receipts, and raw holds no row twice.
+
+    The site's code tables land when a run begins, hence at different moments; all else has landed
+    once for both.
+    """
+    assert home.tables.names() == twin.tables.names()
+    for table in twin.tables.names():
+        without = ("_received_at",) if table.startswith("raw.reference__") else ()
+        assert home.rows(table, *without) == twin.rows(table, *without), table
+        if table.startswith("raw."):
+            places = [
+                (row["_delivery_id"], row["_file"], row["_row_number"])
+                for row in home.rows(table)
+                if row["_row_number"] is not None
+            ]
+            assert len(places) == len(set(places)), table
+    assert _ledger(home) == _ledger(twin)
+
+
+def _ledger(home: Home) -> dict[str, tuple[Any, ...]]:
+    """Status, reason and counts of every delivery, and its receipt without moments and versions."""
+    state = open_state(home.settings.state_url)
+    landing = Landing(home.settings.landing)
+    try:
+        return {
+            entry.delivery.delivery_id: (
+                entry.status,
+                entry.reason,
+                entry.counts,
+                _receipt(landing, entry.delivery.delivery_id),
+            )
+            for entry in Ledger(state).entries()
+        }
+    finally:
+        state.dispose()
+
+
+def _receipt(landing: Landing, delivery_id: str) -> dict[str, Any] | None:
+    try:
+        found = landing.receipt(delivery_id)
+    except RedcliffError:
+        return None
+    if found is None:
+        return None
+    plan = {k: v for k, v in found["plan"].items() if k != "base_versions"}
+    return {"status": found["status"], "plan": plan, "tables": sorted(found["versions"])}
