@@ -106,8 +106,8 @@ class Trino(Component):
                 start_seconds=240.0,
                 ports=self.ports(),
                 environ={
-                    "REDCLIFF_SHARED_SECRET": stack.secret("trino_internal"),
-                    "REDCLIFF_S3_SECRET": stack.secret("s3"),
+                    "TRINO_SHARED_SECRET": stack.secret("trino_internal"),
+                    "TRINO_S3_SECRET": stack.secret("s3"),
                 },
             )
         ]

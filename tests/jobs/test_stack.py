@@ -151,7 +151,7 @@ def test_trino_is_configured_from_the_profile(settings: Settings, tmp_path: Path
     assert "-Xmx1024m" in (etc / "jvm.config").read_text().splitlines()
     assert "s3.endpoint=http://127.0.0.1:1" in catalog
     assert "hive.metastore.catalog.dir=s3://city/.metastore" in catalog
-    assert service.environ["REDCLIFF_S3_SECRET"] == stack.secret("s3")
+    assert service.environ["TRINO_S3_SECRET"] == stack.secret("s3")
     assert service.after == ("s3",)
     for path in etc.rglob("*"):
         if path.is_file():
