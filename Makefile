@@ -28,11 +28,12 @@ demo: $(STAMPS)/run ## three days of a small made-up city, from delivery to libr
 test: setup ## all tests (ARGS="tests/lake -k ledger" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-nightly: setup ## both engines with ten times the city, and more deliveries in any order: an hour
+nightly: setup ## both engines with ten times the city, deliveries in any order, 200 kills: hours
 	REDCLIFF_SCALE=0.02 REDCLIFF_DAYS=3 REDCLIFF_SEEDS=2 \
 	$(BIN)/python -m pytest --timeout 7200 tests/parity
-	REDCLIFF_SEEDS=10 \
-	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py
+	REDCLIFF_SEEDS=10 REDCLIFF_KILLS=200 \
+	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py \
+	tests/stories/test_a_run_killed_at_any_moment.py tests/stories/test_two_runs_at_once.py
 
 cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino
 

@@ -13,5 +13,8 @@ DAYS = int(os.environ.get("REDCLIFF_DAYS", "2"))
 SEEDS = range(int(os.environ.get("REDCLIFF_SEEDS", "1")))
 """Of cities and of random deliveries."""
 
+ALL_KILLS = int(os.environ.get("REDCLIFF_KILLS", "10"))
+"""Of runs, at random moments."""
+
 WIDE = SCALE > 0.002
 """Whether Spark also works on small tables as it does on large ones, which takes minutes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from dataclasses import dataclass
@@ -11,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.extent import ALL_KILLS
 from tests.stories.homes import Home
 from tests.stories.processes import assert_same, copied, running
 
 KILLS = 10
 """Kills of one home, before it may run to its end."""
-
-SEEDS = range(int(os.environ.get("REDCLIFF_KILLS", "10")) // KILLS)
-"""More of them look longer: REDCLIFF_KILLS=200 takes about twenty minutes."""
 
 STARTING, LOADING, MODELS = "", "loading deliveries …", "refreshing models …"
 """What a run says when its parts begin."""
@@ -61,7 +58,7 @@ def moments(seconds: dict[str, float], dice: random.Random) -> list[tuple[str, f
     ]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(ALL_KILLS // KILLS))
 def test_a_run_killed_at_random_moments_ends_in_the_tables_of_its_twin(
     tmp_path: Path, landed: Home, twin: Undisturbed, seed: int
 ) -> None:

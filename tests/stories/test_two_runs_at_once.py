@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.extent import SEEDS
 from tests.stories.conftest import DAYS
 from tests.stories.homes import Home
 from tests.stories.processes import Running, assert_same, copied, running
-
-SEEDS = range(int(os.environ.get("REDCLIFF_SEEDS", "1")))
-"""More of them look longer: REDCLIFF_SEEDS=20 takes some minutes."""
 
 ONE_DAY = ("--date", DAYS[0].isoformat())
 
