@@ -32,6 +32,9 @@ PATIENCE = 90.0
 
 POLL_SECONDS = 0.25
 
+UNTOLD_SECONDS = 2.0
+"""So short a wait is not worth a word."""
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -55,7 +58,7 @@ class Leases:
     """
     The leases of one owner, a text that tells people who it is (host, command, process).
 
-    It waits up to `patience` seconds for a lease that somebody else has, and tells so once.
+    It waits up to `patience` seconds for a lease that somebody else has, and soon tells so, once.
     """
 
     def __init__(
@@ -102,17 +105,18 @@ class Leases:
         self._hurried.set()
 
     def _wait_for(self, name: str) -> int:
-        until = time.monotonic() + self._patience
+        since = time.monotonic()
         told = False
         while True:
             try:
                 return self._take(name)
             except LeaseLost as taken:
-                if time.monotonic() >= until or self._hurried.wait(POLL_SECONDS):
+                waited = time.monotonic() - since
+                if waited >= self._patience or self._hurried.wait(POLL_SECONDS):
                     raise
-                if not told:
+                if not told and waited >= UNTOLD_SECONDS:
+                    told = True
                     self._tell(f"waiting: {str(taken).removesuffix('; try again')}")
-                told = True
 
     def _take(self, name: str) -> int:
         with writing(self._engine, durable=False) as connection:

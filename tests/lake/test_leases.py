@@ -194,14 +194,17 @@ with Leases(open_state(sys.argv[1]), "the other process").hold(sys.argv[2]):
 """
 
 
-def test_who_is_patient_waits_for_a_lease_and_says_so_once(state: sa.Engine) -> None:
+def test_who_is_patient_waits_for_a_lease_and_says_so_once(
+    state: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lake.leases.UNTOLD_SECONDS", 0.1)
     told: list[str] = []
     taken = threading.Event()
 
     def hold_a_while() -> None:
         with Leases(state, "run on host-1").hold(TABLE):
             taken.set()
-            time.sleep(0.6)
+            time.sleep(1)
 
     other = threading.Thread(target=hold_a_while)
     other.start()
