@@ -28,6 +28,7 @@ from lake.engines import delta_rs
 from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
+from lake.machine import give_back_memory
 
 if TYPE_CHECKING:
     from lake.readers import Reading
@@ -233,6 +234,9 @@ class EmbeddedEngine:
                 yield workspace
             finally:
                 workspace.close()
+                if not small:
+                    pa.default_memory_pool().release_unused()
+                    give_back_memory()
 
     def close(self) -> None:
         """Give memory and scratch files back."""
