@@ -1,0 +1,112 @@
+"""Each field of a golden record comes from the most trusted source that has it, and says which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from catalog.catalog import Catalog
+from catalog.shapes import Shape, curated_shape, thematic_shape
+from jobs.refresh import localized, relation
+from lake.engine import Engine
+from lake.tables import no_rows
+from pipelines.golden import golden_select
+
+HOUSEHOLD, FLOATING = "population.household_register", "population.floating_register"
+INSURANCE = "population.insurance_register"
+ENGINES = {"embedded": "engine", "spark": "spark"}
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@pytest.fixture(params=ENGINES)
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn."""
+    found: Engine = request.getfixturevalue(ENGINES[request.param])
+    return found
+
+
+def golden(engine: Engine, catalog: Catalog, rows: Rows, persons: Mapping[str, str]) -> Any:
+    """The golden persons of records, by id; `persons` says whose the record of a key is."""
+    contract = catalog.get("population.person")
+    assert contract.golden is not None
+    register = thematic_shape(catalog.get(contract.golden.key_register))
+    assigned = [
+        {"source_dataset": source, "source_key": key, "ordinal": 1, "person_id": persons[key]}
+        for source, records in rows.items()
+        for key in (str(next(iter(record.values()))) for record in records)
+        if key in persons
+    ]
+    with engine.workspace(date(2025, 3, 3), small=True) as workspace:
+        workspace.add_rows(relation(register.table), held(register, assigned))
+        for source in contract.golden.sources:
+            shape = curated_shape(catalog.get(source))
+            workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
+        found = workspace.rows(localized(golden_select(catalog, contract))).to_pylist()
+    return {row["person_id"]: row for row in found}
+
+
+def held(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of a table of that shape; what a test does not tell is absent."""
+    fields = [field.with_nullable(True) for field in no_rows(shape).schema]
+    return pa.Table.from_pylist(list(rows), pa.schema(fields))
+
+
+def test_the_most_trusted_source_that_has_a_value_gives_it(
+    any_engine: Engine, catalog: Catalog
+) -> None:
+    rows: Rows = {
+        HOUSEHOLD: [{"register_id": "h1", "person_name": "张三", "phone": None}],
+        FLOATING: [{"register_id": "f1", "person_name": "张山", "phone": "021"}],
+        INSURANCE: [
+            {"insured_person_id": "i1", "person_name": "章三", "phone": "022"},
+            {"insured_person_id": "i2", "person_name": "李四", "phone": "023"},
+        ],
+    }
+    persons = {"h1": "p1", "f1": "p1", "i1": "p1", "i2": "p2"}
+
+    found = golden(any_engine, catalog, rows, persons)
+
+    assert {i: (p["person_name"], p["phone"]) for i, p in found.items()} == {
+        "p1": ("张三", "021"),
+        "p2": ("李四", "023"),
+    }
+    assert dict(found["p1"]["_sources"]) == {"person_name": HOUSEHOLD, "phone": FLOATING}
+    assert dict(found["p2"]["_sources"]) == {"person_name": INSURANCE, "phone": INSURANCE}
+
+
+def test_of_several_records_in_one_source_the_latest_that_has_a_value_gives_it(
+    any_engine: Engine, catalog: Catalog
+) -> None:
+    def register(key: str, day: int, **values: str | None) -> dict[str, Any]:
+        return {"register_id": key, "updated_at": datetime(2025, 3, day), **values}
+
+    rows: Rows = {
+        HOUSEHOLD: [
+            register("h1", 1, person_name="旧名", former_name="小名", registered_address="甲街"),
+            register("h2", 3, person_name="新名", former_name=None, registered_address=None),
+            register("h3", 2, person_name="中名", former_name=None, registered_address="乙街"),
+            register("h4", 1, person_name="别人", former_name=None, registered_address=None),
+        ],
+    }
+    persons = {"h1": "p1", "h2": "p1", "h3": "p1", "h4": "p2"}
+
+    found = golden(any_engine, catalog, rows, persons)
+
+    names = ("person_name", "former_name", "registered_address")
+    assert {i: tuple(p[n] for n in names) for i, p in found.items()} == {
+        "p1": ("新名", "小名", "乙街"),
+        "p2": ("别人", None, None),
+    }
+
+
+def test_a_record_that_nobody_was_assigned_makes_no_person(
+    any_engine: Engine, catalog: Catalog
+) -> None:
+    rows: Rows = {HOUSEHOLD: [{"register_id": "h1", "person_name": "张三"}, {"register_id": "h2"}]}
+
+    assert set(golden(any_engine, catalog, rows, {"h1": "p1"})) == {"p1"}
