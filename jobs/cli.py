@@ -280,8 +280,8 @@ def status(
 ) -> int:
     """Say where every dataset stands, what waits for whom, and which servers are up."""
     from jobs import display
+    from jobs.stack.record import standing
     from jobs.status import delivery_document, status
-    from jobs.up import standing
 
     settings = _settings(profile, home)
     report = status(settings, _catalog(settings), dataset)

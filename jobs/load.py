@@ -22,7 +22,7 @@ from catalog.errors import DeliveryRefused, LedgerBroken
 from catalog.naming import folder_name
 from catalog.vocabulary import Drift
 from jobs.context import Context
-from jobs.relations import Relations
+from jobs.relations import Relations, open_workspace
 from jobs.steps import LateSteps, Steps
 from lake import failpoints
 from lake.deliveries import Counts, Delivery, DeliveryStatus, Plan, receipt
@@ -32,10 +32,6 @@ from pipelines.difference import Outcome
 
 HOLD_AT_LEAST = 100
 """Fewer vanished keys than this never hold a snapshot."""
-
-
-SMALL_BYTES = 8 * 1024 * 1024
-"""A delivery up to this size is worth no preparation of the engine."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,7 @@ def load(context: Context, delivery: Delivery) -> Loaded:
 def _finish(context: Context, delivery: Delivery, lease: Lease) -> Loaded:
     started = time.monotonic()
     contract = context.catalog.get(delivery.dataset)
-    small = _is_small(delivery)
-    with context.engine.workspace(delivery.business_date, small=small) as workspace:
+    with open_workspace(context, delivery) as workspace:
         relations = Relations(context, contract, delivery, workspace)
         try:
             status, reason, counts = _load(relations, lease.check, started)
@@ -81,10 +76,6 @@ def _finish(context: Context, delivery: Delivery, lease: Lease) -> Loaded:
             context.ledger.refuse(delivery.delivery_id, str(refusal))
             status, reason, counts = DeliveryStatus.REFUSED, str(refusal), None
     return Loaded(delivery, status, reason, counts, time.monotonic() - started)
-
-
-def _is_small(delivery: Delivery) -> bool:
-    return sum(f.bytes for f in delivery.files) <= SMALL_BYTES
 
 
 def _load(

@@ -45,6 +45,14 @@ class Refreshed:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Due:
+    """The versions of a model's inputs, and the name of all that its result follows from."""
+
+    inputs: Mapping[str, int]
+    fingerprint: str
+
+
 def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     """
     Bring one thematic table up to its inputs as they stand now.
@@ -54,25 +62,26 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     """
     started = time.monotonic()
     upserted = deleted = 0
-    if _is_due(context, contract):
+    if _due(context, contract):
         table = shapes.thematic_shape(contract).table
         # Inputs are looked at again under the lease: another process may have gone further.
         with context.leases.hold(table) as lease:
-            if _is_due(context, contract):
-                upserted, deleted = _write(context, contract, run_date, lease, started)
+            if due := _due(context, contract):
+                upserted, deleted = _write(context, contract, due, run_date, lease, started)
     return Refreshed(contract.id, upserted, deleted, time.monotonic() - started)
 
 
-def _is_due(context: Context, contract: Contract) -> bool:
+def _due(context: Context, contract: Contract) -> _Due | None:
+    """What the model is to be computed from; None when it was, from just this."""
     inputs = _input_versions(context, contract)
-    return context.ledger.refreshed(contract.id) != _fingerprint(context, contract, inputs)
+    due = _Due(inputs, _fingerprint(context, contract, inputs))
+    return None if context.ledger.refreshed(contract.id) == due.fingerprint else due
 
 
 def _write(
-    context: Context, contract: Contract, run_date: date, lease: Lease, started: float
+    context: Context, contract: Contract, due: _Due, run_date: date, lease: Lease, started: float
 ) -> tuple[int, int]:
-    inputs = _input_versions(context, contract)
-    fingerprint = _fingerprint(context, contract, inputs)
+    inputs = due.inputs
     rows = sum(context.tables.rows(table, version) for table, version in inputs.items())
     with context.engine.workspace(run_date, small=rows <= SMALL_ROWS) as workspace:
         for table, version in inputs.items():
@@ -83,7 +92,7 @@ def _write(
     failpoints.reach("refreshed")
     lease.check()
     seconds = time.monotonic() - started
-    context.ledger.record_refresh(contract.id, fingerprint, written or 0, seconds)
+    context.ledger.record_refresh(contract.id, due.fingerprint, written or 0, seconds)
     return changed
 
 

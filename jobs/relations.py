@@ -8,6 +8,7 @@ of the plan; that is why a rerun after a crash computes the same rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +46,15 @@ from pipelines.difference import (
 from pipelines.outputs import Stamp, bad_rows, changed_keys
 from pipelines.rules import INLINE_CODES, Codes, judge, row_rules
 from pipelines.standardize import standardize
+
+SMALL_BYTES = 8 * 1024 * 1024
+"""A delivery up to this size is worth no preparation of the engine."""
+
+
+def open_workspace(context: Context, delivery: Delivery) -> AbstractContextManager[Workspace]:
+    """The workspace in which a delivery is judged."""
+    small = sum(f.bytes for f in delivery.files) <= SMALL_BYTES
+    return context.engine.workspace(delivery.business_date, small=small)
 
 
 class Relations:
@@ -160,7 +170,7 @@ class Relations:
     def add_successor_bad(self, name: str) -> None:
         """Relation `name` holds the bad rows of the next delivery that has settled already."""
         after = min(self.later, key=lambda d: d.order)
-        with self.context.engine.workspace(after.business_date, small=True) as workspace:
+        with open_workspace(self.context, after) as workspace:
             next_ = Relations(self.context, self.contract, after, workspace)
             rows = next_.bad_alone(self.base)
         self.workspace.add_rows(name, rows)

@@ -20,7 +20,7 @@ from catalog.errors import EnvironmentProblem, TryAgain, UsageError
 from jobs.progress import Progress
 from jobs.stack import record
 from jobs.stack.component import LOOPBACK, Stack
-from jobs.stack.components import FOLDER, check_packages, load_stack
+from jobs.stack.components import check_packages, load_stack
 from jobs.stack.record import Record, Standing, State
 from lake.settings import Settings
 
@@ -99,7 +99,7 @@ def up(
 
 def down(home: Path) -> bool:
     """Stop the stack of a home; returns whether it was up. Data, logs and secrets stay."""
-    stack = home / FOLDER
+    stack = record.stack_folder(home)
     standing = record.running(stack)
     if standing is None:
         record.forget(stack)
@@ -108,15 +108,9 @@ def down(home: Path) -> bool:
     return True
 
 
-def standing(home: Path) -> tuple[Standing, ...]:
-    """The services of a home's stack; none when it is down."""
-    found = record.running(home / FOLDER)
-    return found.services if found else ()
-
-
 def logs(home: Path, name: str | None) -> list[Path]:
     """The logs of a component, or all; `UsageError` names those there are."""
-    folder = record.log_path(home / FOLDER, SUPERVISOR).parent
+    folder = record.log_path(record.stack_folder(home), SUPERVISOR).parent
     found = sorted(path for path in folder.glob("*.log") if not path.stem.endswith(".old"))
     if not found:
         raise UsageError(f"{folder}: no logs; the stack of this home was never up")

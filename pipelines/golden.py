@@ -11,8 +11,8 @@ from sqlglot import exp
 
 from catalog.catalog import Catalog
 from catalog.contract import Column, Contract
-from catalog.dialect import column, query, sql
-from catalog.naming import table_name
+from catalog.dialect import case_when, column, query, sql
+from catalog.naming import folder_name, table_name
 from catalog.vocabulary import Layer
 from pipelines.difference import key_text, sequence_text
 
@@ -91,7 +91,7 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
     assert golden is not None
     fields = [c for c in contract.columns if c.authority]
     told = {dataset: [c for c in fields if dataset in c.authority] for dataset in golden.sources}
-    latest = {dataset: f"of_{dataset.replace('.', '__')}" for dataset in golden.sources}
+    latest = {dataset: f"of_{folder_name(dataset)}" for dataset in golden.sources}
     entities: exp.Query = exp.select("entity_id").from_(next(iter(latest.values())))
     for name in list(latest.values())[1:]:
         entities = exp.union(entities, exp.select("entity_id").from_(name), distinct=True)
@@ -101,10 +101,11 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
     for c in fields:
         ranked = [column(c.name, latest[dataset]) for dataset in c.authority]
         picks[c.name] = exp.Coalesce(this=ranked[0], expressions=ranked[1:])
-        source = exp.Case()
-        for dataset, value in zip(c.authority, ranked, strict=True):
-            source = source.when(value.is_(exp.null()).not_(), exp.Literal.string(dataset))
-        pairs += [exp.Literal.string(c.name), source]
+        source = [
+            (sql("NOT :v IS NULL", v=value), exp.Literal.string(dataset))
+            for dataset, value in zip(c.authority, ranked, strict=True)
+        ]
+        pairs += [exp.Literal.string(c.name), case_when(*source)]
     picks[SOURCES] = exp.Anonymous(this="map_of_present", expressions=pairs)
 
     golden_rows = (

@@ -66,11 +66,6 @@ def state_before(contract: Contract, events: str, moment: Moment) -> exp.Query:
     )
 
 
-def _bad_at(moment: str, row: str) -> str:
-    """Whether the bad row `row` (`bad_spans` with `_key`) was bad at a moment."""
-    return f"{moment} >= {row}._first AND {moment} <= {row}._last"
-
-
 def silences(changed: str, events: str, bad: str, moment: Moment) -> exp.Query:
     """
     Which later snapshot's silence about a `changed` key has to be put into words: `_key`,
@@ -85,7 +80,8 @@ def silences(changed: str, events: str, bad: str, moment: Moment) -> exp.Query:
               FROM (SELECT DISTINCT _key FROM {changed}) AS c
               CROSS JOIN known AS l
               WHERE {moment_of("l")} > :m AND NOT EXISTS (SELECT 1 FROM {bad} AS q
-                WHERE q._key = c._key AND {_bad_at(moment_of("l"), "q")})
+                WHERE q._key = c._key AND {moment_of("l")} >= q._first
+                  AND {moment_of("l")} <= q._last)
               GROUP BY c._key)
             SELECT f._key, l._delivery_id, l._received_at FROM first AS f
             JOIN known AS l ON {moment_of("l")} = f._moment

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from catalog.errors import EnvironmentProblem, UsageError
 from jobs.stack.component import Component, Stack
+from jobs.stack.record import stack_folder
 from lake.servers import CLUSTER
 from lake.settings import SECTION, Settings
 
@@ -24,8 +25,6 @@ CLASSES = {
     "spark": "jobs.stack.spark:Spark",
     "trino": "jobs.stack.trino:Trino",
 }
-FOLDER = "stack"
-"""The folder in the home."""
 
 
 def load_stack(
@@ -60,7 +59,7 @@ def load_stack(
     if lacking := [name for name in CLASSES if name in chosen and name not in components]:
         raise UsageError(f"{SECTION}: {', '.join(lacking)} is needed and has no section")
     return Stack(
-        folder=settings.home / FOLDER,
+        folder=stack_folder(settings.home),
         site=settings.site,
         address=address,
         environ=environ,

@@ -66,6 +66,17 @@ class Record:
         return all(one.state is State.HEALTHY for one in self.services)
 
 
+def stack_folder(home: Path) -> Path:
+    """Where the stack of a home lies."""
+    return home / "stack"
+
+
+def standing(home: Path) -> tuple[Standing, ...]:
+    """The services of a home's stack; none when it is down."""
+    found = running(stack_folder(home))
+    return found.services if found else ()
+
+
 def run_folder(stack: Path) -> Path:
     """What lies here goes when the stack goes down."""
     return stack / "run"

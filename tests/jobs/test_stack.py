@@ -16,8 +16,9 @@ import yaml
 from catalog.errors import EnvironmentProblem, UsageError
 from jobs.stack.component import Component, Rendering, Service, Stack
 from jobs.stack.components import check_packages, load_stack
+from jobs.stack.record import standing
 from jobs.stack.trino import hashed
-from jobs.up import check_ports, down, logs, read_logs, standing
+from jobs.up import check_ports, down, logs, read_logs
 from lake.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).parents[2]
