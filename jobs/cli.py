@@ -5,6 +5,7 @@ is imported when the command runs; here are words, options, tables and exit code
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -188,13 +189,26 @@ def contracts_compile(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Some datasets; default: all.")
     ] = None,
-    target: Annotated[str, typer.Option(help="What to compile to.")] = "delta",
+    target: Annotated[str, typer.Option(help="What to compile to: delta, dags.")] = "delta",
+    out: Annotated[
+        Path | None, typer.Option(help="A file for the target dags, for the scheduler.")
+    ] = None,
     json_: Json = False,
 ) -> int:
     """Show what follows from contracts, e.g. the DDL of their tables."""
-    from jobs.contracts import compile_contract
+    from catalog.errors import UsageError
+    from jobs.contracts import DAGS, compile_contract, compile_dags
 
+    if target != DAGS and out is not None:
+        raise UsageError(f"--out goes with --target {DAGS} alone")
+    if target == DAGS and datasets:
+        raise UsageError(f"the target {DAGS} follows from the whole site; name no dataset")
     catalog = _site_catalog()
+    if target == DAGS:
+        document = compile_dags(catalog, out).to_json()
+        shown = json.dumps(document, ensure_ascii=False, indent=1) if out is None else f"{out}"
+        answer(json_, document, shown)
+        return 0
     texts = {id_: compile_contract(catalog, id_, target) for id_ in datasets or catalog.contracts}
     answer(json_, {"target": target, "compiled": texts}, *texts.values())
     return 0
@@ -202,7 +216,10 @@ def contracts_compile(
 
 @app.command()
 def deliver(
-    folder: Annotated[Path, typer.Argument(help="An inbox: <department>/<dataset>/<date>/…")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="<department>/<dataset>/<date>/…; default: the profile's inbox."),
+    ] = None,
     strict: Strict = False,
     home: Home = None,
     profile: Profile = None,
@@ -214,7 +231,7 @@ def deliver(
     from jobs.door import Outcome
 
     settings = _settings(profile, home)
-    report = deliver(settings, _catalog(settings), folder, _progress())
+    report = deliver(settings, _catalog(settings), folder or settings.inbox, _progress())
     told = [f"{row.outcome}: {row.folder}: {row.reason}" for row in report.rows if row.reason]
     answer(json_, report.to_json(), display.deliver_table(report), *told)
     return FAILED if strict and report.count(Outcome.REFUSED) else 0
@@ -226,7 +243,19 @@ def run(
         datetime | None,
         typer.Option("--date", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Up to this day."),
     ] = None,
-    dataset: Dataset = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this dataset and the models that read it; may stand several times."
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Only the datasets of this department.")
+    ] = None,
+    theme: Annotated[str | None, typer.Option(help="Only the models of this theme.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="loads|models", help="Only one half of a run.")
+    ] = None,
     strict: Strict = False,
     engine: Engine = None,
     home: Home = None,
@@ -236,14 +265,14 @@ def run(
     """Load what has landed up to a date, then refresh the models."""
     from jobs import display
     from jobs.run import run
+    from jobs.selection import select
     from lake.deliveries import DeliveryStatus
 
     settings = _settings(profile, home, engine)
     catalog = _catalog(settings)
-    if dataset:
-        catalog.get(dataset)  # a wrong name is told before an engine starts
+    selection = select(catalog, datasets=dataset or (), provider=provider, theme=theme, only=only)
     through = date_.date() if date_ else None
-    report = run(settings, catalog, through=through, dataset=dataset, progress=_progress())
+    report = run(settings, catalog, through=through, progress=_progress(), selection=selection)
     document = report.to_json()
     answer(
         json_,
@@ -251,6 +280,7 @@ def run(
         display.deliveries_table(document["deliveries"]),
         *_reasons(document["deliveries"]),
         display.models_table(report),
+        *(f"waiting: {model}, for {', '.join(late)}" for model, late in report.waiting.items()),
         f"{report.engine}, {report.seconds:.1f} s",
     )
     refused = any(one.status is DeliveryStatus.REFUSED for one in report.deliveries)

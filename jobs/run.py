@@ -5,7 +5,7 @@ A run: every landed delivery up to a date, in order, then every model whose inpu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +23,7 @@ from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
+from jobs.selection import EVERYTHING, Selection
 from jobs.status import standing
 from lake.deliveries import Delivery
 from lake.engine import Engine
@@ -39,13 +40,18 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did: its deliveries, its models, and the tables as they stand after it."""
+    """
+    What a run did: its deliveries, its models, and the tables as they stand after it.
+
+    `waiting` names for every model that was not refreshed the datasets that it awaits.
+    """
 
     engine: str
     seconds: float
     deliveries: tuple[Loaded, ...]
     models: tuple[Refreshed, ...]
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
@@ -62,6 +68,7 @@ class RunReport:
                 }
                 for m in self.models
             ],
+            "waiting": {model: list(awaited) for model, awaited in self.waiting.items()},
             "tables": self.tables,
         }
 
@@ -86,13 +93,14 @@ def run(
     catalog: Catalog,
     *,
     through: date | None,
-    dataset: str | None,
     progress: Progress,
+    selection: Selection = EVERYTHING,
     engine: Engine | None = None,
 ) -> RunReport:
     """
-    Load every landed delivery with business date ≤ `through` (None: all of them), of `dataset`
-    alone when given, then refresh the models that read what changed.
+    Load every landed delivery with business date ≤ `through` (None: all of them), then refresh
+    the models that read what changed; of both what is selected. A model whose `redcliff.await`
+    has not settled the run's date keeps its table and is told.
 
     Idempotent: with nothing landed and nothing changed, no table gets a new version. `engine` is
     used and left open when given; else the settings' engine is opened for this run alone.
@@ -105,13 +113,11 @@ def run(
                 settings,
                 catalog,
                 through=through,
-                dataset=dataset,
                 progress=progress,
+                selection=selection,
                 engine=opened,
             )
     started = time.monotonic()
-    if dataset is not None:
-        catalog.get(dataset)
     state = open_state(settings.state_url)
     ledger, landing = Ledger(state), Landing(settings.landing)
     context = Context(
@@ -124,39 +130,37 @@ def run(
         Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
     )
     land_code_tables(settings, catalog, ledger, landing, context.leases)
-    pending = _due(context, through, dataset)
-    run_id = ledger.start_run(run_date=through, dataset=dataset, engine=engine.name)
+    pending = _due(context, through, selection) if selection.loads else []
+    only = next(iter(selection.datasets)) if len(selection.datasets) == 1 else None
+    run_id = ledger.start_run(run_date=through, dataset=only, engine=engine.name)
     outcome = "failed"
+    models: list[Refreshed] = []
+    waiting: dict[str, tuple[str, ...]] = {}
     try:
         loaded = _load_all(context, pending, progress)
         run_date = through or _newest(ledger, catalog)
-        models = _refresh_all(context, dataset, run_date, progress) if run_date else []
+        if selection.models and run_date:
+            chosen, waiting = _chosen(context, selection, run_date)
+            models = _refresh_all(context, chosen, run_date, progress)
         outcome = "ended"
     finally:
         ledger.end_run(run_id, outcome)
     seconds = time.monotonic() - started
-    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), standing(context.tables))
+    tables = standing(context.tables)
+    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting)
 
 
-def _due(context: Context, through: date | None, dataset: str | None) -> list[Delivery]:
-    """The deliveries of this run; those of one dataset bring the code tables it looks up."""
+def _due(context: Context, through: date | None, selection: Selection) -> list[Delivery]:
+    """The deliveries of this run."""
+    wanted = selection.deliveries(context.catalog)
     pending = context.ledger.pending(through)
-    if dataset is None:
-        return pending
-    wanted = {dataset, *_lookups(context.catalog, dataset)}
-    return [d for d in pending if d.dataset in wanted]
+    return [d for d in pending if wanted is None or d.dataset in wanted]
 
 
 def _newest(ledger: Ledger, catalog: Catalog) -> date | None:
     """The newest business date that has settled: a run without a date never asks the clock."""
     days = [d.business_date for id_ in catalog.contracts for d in ledger.settled(id_)]
     return max(days, default=None)
-
-
-def _lookups(catalog: Catalog, dataset: str) -> set[str]:
-    contract = catalog.get(dataset)
-    named = {c.code_table for c in contract.columns if c.code_table}
-    return named | {r.dataset for c in contract.columns for r in c.references}
 
 
 # --- deliveries ------------------------------------------------------------------------------
@@ -217,22 +221,32 @@ def _in_parallel(context: Context, work: Callable[[T], R], items: Sequence[T]) -
 # --- models ----------------------------------------------------------------------------------
 
 
-def _affected(catalog: Catalog, dataset: str | None) -> list[Contract]:
-    """The models to look at, in order: all, or those that read `dataset`, directly or not."""
-    ordered = list(model_order(catalog))
-    if dataset is None:
-        return ordered
-    touched = {dataset}
-    for contract in ordered:
-        if {split_table_name(t)[1] for t in model_inputs(catalog, contract)} & touched:
-            touched.add(contract.id)
-    return [c for c in ordered if c.id in touched]
+def _chosen(
+    context: Context, selection: Selection, run_date: date
+) -> tuple[list[Contract], dict[str, tuple[str, ...]]]:
+    """The models to look at, in order, and those that wait with what they wait for."""
+    affected = selection.affected(context.catalog)
+    chosen: list[Contract] = []
+    waiting: dict[str, tuple[str, ...]] = {}
+    for contract in model_order(context.catalog):
+        if contract.id not in affected:
+            continue
+        late = tuple(one for one in contract.awaits if not _has_settled(context, one, run_date))
+        if late:
+            waiting[contract.id] = late
+        else:
+            chosen.append(contract)
+    return chosen, waiting
+
+
+def _has_settled(context: Context, dataset: str, day: date) -> bool:
+    """Whether the dataset has settled this business date, or a later one."""
+    return any(d.business_date >= day for d in context.ledger.settled(dataset))
 
 
 def _refresh_all(
-    context: Context, dataset: str | None, run_date: date, progress: Progress
+    context: Context, models: Sequence[Contract], run_date: date, progress: Progress
 ) -> list[Refreshed]:
-    models = _affected(context.catalog, dataset)
     refreshed: list[Refreshed] = []
     done: set[str] = set()
     waiting = list(models)

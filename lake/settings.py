@@ -22,11 +22,16 @@ from lake.secrets import kept_secret
 DEFAULT_PROFILE = "local"
 DEFAULTS: Mapping[str, str | int] = {
     "engine": "embedded",
+    "inbox": "inbox",
     "lake": "lake",
     "landing": "landing",
     "settle_seconds": 300,
 }
-KEYS = ("engine", "lake", "landing", "memory", "settle_seconds", "site_secret", "state_url")
+KEYS = (
+    *("engine", "inbox", "lake", "landing", "memory", "settle_seconds", "site_secret"),
+    "state_url",
+)
+PLACES = ("inbox", "lake", "landing")
 SECTION = "stack"
 """The section of a profile that says what `redcliff up` starts; jobs.stack reads it."""
 
@@ -39,6 +44,7 @@ class Settings:
     """
     One site and one home.
 
+    `inbox` is where departments lay down what they deliver.
     `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
@@ -56,6 +62,7 @@ class Settings:
     site_secret: bytes = field(repr=False)
     profile: str
     memory: str | None = None
+    inbox: Path = Path("inbox")
     stack: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -71,16 +78,17 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
     home = home_folder(home, environ)
     profile = profile or environ.get("REDCLIFF_PROFILE")
     values = {**DEFAULTS, **_read_profile(site, profile)}
-    for key in ("lake", "landing"):
+    for key in PLACES:
         values[key] = _placed(values[key], home)
     for key in KEYS:
         if given := environ.get(f"REDCLIFF_{key.upper()}"):
-            values[key] = _placed(given, Path.cwd()) if key in ("lake", "landing") else given
+            values[key] = _placed(given, Path.cwd()) if key in PLACES else given
     _make_home(home)
     return Settings(
         home=home,
         site=site,
         engine=str(values["engine"]),
+        inbox=Path(values["inbox"]),
         lake=str(values["lake"]),
         landing=Path(values["landing"]),
         state_url=str(values.get("state_url") or f"sqlite:///{home / 'state.db'}"),
