@@ -291,16 +291,26 @@ def run(
 @app.command()
 def release(
     delivery_id: Annotated[str, typer.Argument(help="The id of a held delivery.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it held until a newer delivery comes.")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who decides; default: the user here.")] = None,
     home: Home = None,
     profile: Profile = None,
     json_: Json = False,
 ) -> int:
-    """Let the next run apply a held delivery."""
-    from jobs.deliver import release
+    """Let the next run apply a held delivery, or decide to keep it held."""
+    import getpass
 
-    delivery = release(_settings(profile, home), delivery_id)
-    said = f"{delivery.dataset} {delivery.business_date}: released; `redcliff run` applies it"
-    answer(json_, delivery.document(), said)
+    from jobs.deliver import decide
+    from lake.ledger import Verdict
+
+    verdict = Verdict.KEPT if keep else Verdict.RELEASED
+    by = by or getpass.getuser()
+    delivery = decide(_settings(profile, home), delivery_id, verdict, by)
+    then = "a newer delivery ends it" if keep else "`redcliff run` applies it"
+    said = f"{delivery.dataset} {delivery.business_date}: {verdict} by {by}; {then}"
+    answer(json_, {**delivery.document(), "decision": verdict.value, "decided_by": by}, said)
     return 0
 
 

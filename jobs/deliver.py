@@ -25,7 +25,7 @@ from jobs.progress import Progress
 from lake.deliveries import Delivery, utc_now
 from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
-from lake.ledger import Ledger
+from lake.ledger import Ledger, Verdict
 from lake.settings import Settings
 from lake.state import open_state
 
@@ -63,7 +63,8 @@ def deliver(
     Land every complete delivery of the inbox `folder`; the inbox stays as it is.
 
     `UsageError` when there is no such folder. Another process that delivers into the same home
-    right now is waited for; `LeaseLost` when that takes longer than `patience` seconds. What is wrong with a delivery stands in its row of the report.
+    right now is waited for; `LeaseLost` when that takes longer than `patience` seconds.
+    What is wrong with a delivery stands in its row of the report.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
@@ -85,11 +86,11 @@ def deliver(
     return DeliverReport(tuple(rows))
 
 
-def release(settings: Settings, delivery_id: str) -> Delivery:
-    """Let the next run apply a held delivery, although many keys vanish."""
+def decide(settings: Settings, delivery_id: str, verdict: Verdict, by: str) -> Delivery:
+    """Let the next run apply a held delivery, although many keys vanish; or keep it held."""
     state = open_state(settings.state_url)
     try:
-        return Ledger(state).release(delivery_id)
+        return Ledger(state).decide(delivery_id, verdict, by)
     finally:
         state.dispose()
 

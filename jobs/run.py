@@ -59,15 +59,7 @@ class RunReport:
             "engine": self.engine,
             "seconds": round(self.seconds, 3),
             "deliveries": [delivery_row(loaded) for loaded in self.deliveries],
-            "models": [
-                {
-                    "dataset": m.dataset,
-                    "upserted": m.upserted,
-                    "deleted": m.deleted,
-                    "seconds": round(m.seconds, 3),
-                }
-                for m in self.models
-            ],
+            "models": [model_row(one) for one in self.models],
             "waiting": {model: list(awaited) for model, awaited in self.waiting.items()},
             "tables": self.tables,
         }
@@ -85,6 +77,16 @@ def delivery_row(loaded: Loaded) -> dict[str, Any]:
         "reason": loaded.reason,
         **{name: getattr(counts, name) if counts else None for name in numbers},
         "seconds": round(loaded.seconds, 3),
+    }
+
+
+def model_row(refreshed: Refreshed) -> dict[str, Any]:
+    """One model for JSON."""
+    return {
+        "dataset": refreshed.dataset,
+        "upserted": refreshed.upserted,
+        "deleted": refreshed.deleted,
+        "seconds": round(refreshed.seconds, 3),
     }
 
 
@@ -133,7 +135,7 @@ def run(
     pending = _due(context, through, selection) if selection.loads else []
     only = next(iter(selection.datasets)) if len(selection.datasets) == 1 else None
     run_id = ledger.start_run(run_date=through, dataset=only, engine=engine.name)
-    outcome = "failed"
+    outcome, done = "failed", None
     models: list[Refreshed] = []
     waiting: dict[str, tuple[str, ...]] = {}
     try:
@@ -142,12 +144,38 @@ def run(
         if selection.models and run_date:
             chosen, waiting = _chosen(context, selection, run_date)
             models = _refresh_all(context, chosen, run_date, progress)
+        seconds = time.monotonic() - started
+        done = _record(context, selection, loaded, models, seconds)
         outcome = "ended"
     finally:
-        ledger.end_run(run_id, outcome)
-    seconds = time.monotonic() - started
+        ledger.end_run(run_id, outcome, done)
     tables = standing(context.tables)
     return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting)
+
+
+def _record(
+    context: Context,
+    selection: Selection,
+    loaded: Sequence[Loaded],
+    models: Sequence[Refreshed],
+    seconds: float,
+) -> dict[str, Any]:
+    """What is kept of a run: contracts, what it read and wrote in which version, counts."""
+    entries = [context.ledger.entry(one.delivery.delivery_id) for one in loaded]
+    return {
+        "contracts": context.catalog.content_hash,
+        "selection": selection.to_json(),
+        "seconds": round(seconds, 3),
+        "deliveries": [
+            {**delivery_row(one), "reason": None, "wrote": dict(entry.versions or {})}
+            for one, entry in zip(loaded, entries, strict=True)
+        ],
+        "models": [
+            {**model_row(one), "read": dict(one.read), "version": one.version}
+            for one in models
+            if one.read
+        ],
+    }
 
 
 def _due(context: Context, through: date | None, selection: Selection) -> list[Delivery]:

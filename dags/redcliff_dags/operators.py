@@ -1,0 +1,218 @@
+"""
+The tasks: each is one call of `redcliff`, and tells Airflow what came of it.
+
+    RedcliffOperator(task_id="…", words=["run", "--theme", "credit"])
+
+is all that a DAG of one's own needs; the others know what to say and what to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from airflow.sdk import AssetAlias, BaseOperator, DagRunState
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from redcliff_dags.command import Misused, Running
+from redcliff_dags.events import ATTENTION, HELD, REFUSED, tell_loads, tell_models
+from redcliff_dags.starting import run_id_of, start_run
+
+from catalog.compile.manifest import Batch, Library, Manifest
+
+DELIVERIES, MODELS, RELEASES = "deliveries__{}", "models__{}", "releases"
+"""The ids of DAGs, by batch and by theme."""
+
+RELEASE, KEEP = "Release", "Keep held"
+"""What an officer may answer."""
+
+
+class RedcliffOperator(BaseOperator):
+    """
+    Runs `redcliff` with `words` and `--json`.
+
+    Exit code 3 is tried again with growing pauses, 1 and 2 fail at once with redcliff's words.
+    What it answered goes nowhere unless a subclass tells it: XCom holds no data of ours.
+    """
+
+    template_fields: ClassVar[Sequence[str]] = ("words",)
+    ui_color = "#f4e3d7"
+
+    def __init__(self, *, words: Sequence[str] = (), **arguments: Any) -> None:
+        super().__init__(
+            **{
+                "retries": 8,
+                "retry_delay": timedelta(seconds=10),
+                "retry_exponential_backoff": True,
+                "max_retry_delay": timedelta(minutes=10),
+                "do_xcom_push": False,
+                **arguments,
+            }
+        )
+        self.words = list(words)
+        self._running: Running | None = None
+
+    def execute(self, context: Any) -> None:
+        """Run it and tell; a code of 1 with an answer fails after it was told."""
+        self._running = Running(self.said(context), self.log)
+        try:
+            code, answer = self._running.run()
+        except Misused as error:
+            self.misused(str(error))
+            raise
+        self.tell(context, answer)
+        if code:
+            raise AirflowFailException(self.failure(answer))
+
+    def said(self, context: Any) -> list[str]:
+        """The words of this run."""
+        return self.words
+
+    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """Events, and runs of other DAGs, that follow from the answer."""
+
+    def misused(self, told: str) -> None:
+        """What redcliff said of words that do not fit; raise something else than a failure here."""
+
+    def failure(self, answer: Mapping[str, Any]) -> str:
+        """Why a run that answered has failed all the same."""
+        return "redcliff ended with exit code 1; its words stand above"
+
+    def on_kill(self) -> None:
+        """The child does not outlive the task."""
+        if self._running is not None:
+            self._running.stop()
+
+
+class DeliverInbox(RedcliffOperator):
+    """Lands what lies in the inbox, and starts the load of every batch and date that came."""
+
+    def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
+        super().__init__(words=["deliver"], **arguments)
+        self._batches = {id_: batch.name for batch in manifest.batches for id_ in batch.tables}
+
+    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """One run for each batch and business date with a new delivery."""
+        landed: dict[tuple[str, str], list[str]] = {}
+        refused, tried = 0, context["ti"].try_number > 1
+        for folder in answer["folders"]:
+            refused += folder["outcome"] == REFUSED
+            # What an earlier try of this task has landed has come too.
+            new = folder["outcome"] == "landed" or (tried and folder["status"] == "landed")
+            if new and folder["dataset"] in self._batches:
+                key = (self._batches[folder["dataset"]], folder["business_date"])
+                landed.setdefault(key, []).append(folder["delivery_id"])
+        if refused:
+            self.log.warning("%s folders were refused; `redcliff status` says why", refused)
+        for (batch, day), ids in sorted(landed.items(), key=lambda item: item[0][::-1]):
+            run_id = run_id_of("arrival", day, ids)
+            start_run(DELIVERIES.format(batch), run_id, partition=day)
+
+
+class LoadBatch(RedcliffOperator):
+    """
+    Loads all landed deliveries of a batch up to the run's business date, in one process.
+
+    What is held or refused does not fail it: it is told as an event, and a held delivery asks for
+    a decision. A rule that blocks the load fails it, with the rule's name.
+    """
+
+    def __init__(self, *, batch: Batch, closed_days: Sequence[str] = (), **arguments: Any) -> None:
+        outlets = [AssetAlias(DELIVERIES.format(batch.name))]
+        super().__init__(outlets=outlets, **arguments)
+        self._batch = batch
+        self._closed_days = frozenset(() if batch.is_hourly else closed_days)
+
+    def said(self, context: Any) -> list[str]:
+        """The datasets of the batch, up to the partition's date; all dates when there is none."""
+        day = context["dag_run"].partition_key
+        by_calendar = context["dag_run"].run_type == "scheduled"
+        if by_calendar and day in self._closed_days:
+            raise AirflowSkipException(f"offices were closed on {day}: nothing is due")
+        datasets = [word for id_ in self._batch.datasets for word in ("--dataset", id_)]
+        return ["run", "--only", "loads", *datasets, *(("--date", day) if day else ())]
+
+    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """An event for each table that changed; a run that asks for each held delivery."""
+        events = context["outlet_events"][self.outlets[0]]
+        tell_loads(events, answer)
+        for delivery in answer["deliveries"]:
+            if delivery["status"] not in ATTENTION:
+                continue
+            self.log.warning(
+                "%s %s is %s (%s); `redcliff status --dataset %s` says why",
+                *(delivery["dataset"], delivery["business_date"], delivery["status"]),
+                *(delivery["delivery_id"], delivery["dataset"]),
+            )
+            if delivery["status"] == HELD:
+                asked = ("dataset", "delivery_id", "business_date", "received", "quarantined")
+                conf = {name: delivery[name] for name in asked}
+                conf["batch"] = self._batch.name
+                start_run(RELEASES, f"held__{delivery['delivery_id']}", conf=conf)
+
+    def failure(self, answer: Mapping[str, Any]) -> str:
+        """The rules that blocked: counts and names, as `redcliff` told them."""
+        held = [d for d in answer["deliveries"] if d["status"] == HELD]
+        return "; ".join(f"{d['dataset']} {d['business_date']}: {d['reason']}" for d in held)
+
+
+class RefreshLibrary(RedcliffOperator):
+    """
+    Refreshes the models of a theme whose inputs have changed: which, redcliff itself knows.
+
+    The run date is redcliff's too (the newest business date): a late delivery does not turn the
+    clock back. Tables that changed are told, for the themes that read them.
+    """
+
+    def __init__(self, *, library: Library, **arguments: Any) -> None:
+        words = ["run", "--only", "models", "--theme", library.theme]
+        outlets = [AssetAlias(MODELS.format(library.theme))]
+        super().__init__(words=words, outlets=outlets, **arguments)
+
+    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """An event for each table that changed."""
+        for model, awaited in answer["waiting"].items():
+            self.log.warning("%s waits for %s", model, ", ".join(awaited))
+        tell_models(context["outlet_events"][self.outlets[0]], answer)
+
+    def execute(self, context: Any) -> None:
+        """
+        Leave the work to the next run of this DAG where one is queued already: it sees everything
+        that this one would see.
+        """
+        task_instance = context["ti"]
+        queued = [DagRunState.QUEUED.value]
+        if task_instance.get_dr_count(dag_id=task_instance.dag_id, states=queued):
+            raise AirflowSkipException("another run of this theme is queued and takes this along")
+        super().execute(context)
+
+
+class RecordDecision(RedcliffOperator):
+    """
+    Writes an officer's decision on a held delivery into redcliff's own records, and loads it.
+
+    The decision of record is there, not in Airflow. What has been decided otherwise meanwhile, or
+    was ended by a newer delivery, stands: redcliff says so, and the task is skipped.
+    """
+
+    def __init__(self, *, asked: str, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._asked = asked
+
+    def said(self, context: Any) -> list[str]:
+        """Release, or keep held; by whom."""
+        response = context["ti"].xcom_pull(task_ids=self._asked)
+        by = (response.get("responded_by_user") or {}).get("name") or "airflow"
+        keep = [] if response["chosen_options"] == [RELEASE] else ["--keep"]
+        return ["release", context["dag_run"].conf["delivery_id"], *keep, "--by", by]
+
+    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
+        """A released delivery is loaded at once."""
+        if answer["decision"] == "released":
+            day, batch = answer["business_date"], context["dag_run"].conf["batch"]
+            run_id = run_id_of("release", day, [answer["delivery_id"]])
+            start_run(DELIVERIES.format(batch), run_id, partition=day)
+
+    def misused(self, told: str) -> None:
+        """It is no longer held: nothing is left to decide."""
+        raise AirflowSkipException(told)
