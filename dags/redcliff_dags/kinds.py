@@ -20,7 +20,6 @@ from airflow.sdk import (
     CronTriggerTimetable,
     PartitionedAssetTimetable,
 )
-from airflow.sdk.timezone import datetime
 from redcliff_dags import place
 from redcliff_dags.events import table_asset
 from redcliff_dags.inbox import InboxTrigger
@@ -40,20 +39,16 @@ from redcliff_dags.operators import (
 from catalog.compile.manifest import Manifest
 
 ZONE = "Asia/Shanghai"
-FIRST_DAY = datetime(2023, 1, 1)
-"""The first business date that can be backfilled."""
-
 DAY = "%Y-%m-%d"
 LOAD, REFRESH = "load", "refresh"
 LOADS_FIRST = 10
 """Deliveries go before models where slots are scarce: fewer refreshes see more changes."""
 
+# No start date: with one, a new DAG would at once run for the day before. Backfills name their days.
 COMMON: dict[str, Any] = {
-    "start_date": FIRST_DAY,
     "catchup": False,
     "max_active_runs": 1,
     "is_paused_upon_creation": False,
-    "render_template_as_native_obj": False,
 }
 
 

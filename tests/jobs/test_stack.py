@@ -64,6 +64,7 @@ def stack_of(tmp_path: Path, **components: Component) -> Stack:
         environ=os.environ,
         components=components,
         chosen=tuple(components),
+        settings=load_settings(None, tmp_path / "home", {"REDCLIFF_SITE": str(REPOSITORY)}),
     )
 
 
@@ -79,7 +80,7 @@ def test_without_a_section_another_profile_is_named(tmp_path: Path) -> None:
     local = load_settings("local", tmp_path, {"REDCLIFF_SITE": str(REPOSITORY)})
 
     with pytest.raises(UsageError, match=r"the profile local has no section stack; .*cluster"):
-        load_stack(local, os.environ)
+        load_stack(replace(local, stack={}), os.environ)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,9 @@ def test_a_section_that_does_not_fit_is_told(
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
     [
-        pytest.param(None, ("s3", "postgres", "spark", "trino"), id="all-of-the-profile"),
+        pytest.param(
+            None, ("s3", "postgres", "spark", "trino", "airflow"), id="all-of-the-profile"
+        ),
         pytest.param(["trino"], ("s3", "trino"), id="with-what-it-needs"),
         pytest.param(["spark", "postgres"], ("postgres", "spark"), id="in-the-order-of-starting"),
     ],
@@ -206,12 +209,12 @@ def test_what_the_stack_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
 def test_every_template_of_the_site_is_whole() -> None:
     templates = [
         p
-        for folder in ("trino", "spark", "postgres")
+        for folder in ("airflow", "trino", "spark", "postgres")
         for p in (CLUSTER.parent / folder).rglob("*")
         if p.is_file()
     ]
 
-    assert len(templates) == 7
+    assert len(templates) == 8
     assert [p for p in templates if not Rendering(p.read_text()).is_valid()] == []
 
 
