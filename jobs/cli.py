@@ -340,6 +340,40 @@ def status(
 
 
 @app.command()
+def lineage(
+    name: Annotated[
+        str, typer.Argument(help="population.person.citizen_id, or a table, in any layer.")
+    ],
+    json_: Json = False,
+) -> int:
+    """Say what a column is made from, up to what was delivered, and all that is made from it."""
+    from catalog.tracing import trace
+
+    traces = trace(_site_catalog(), name)
+    parts = []
+    for one in traces:
+        parts += [one.column]
+        parts += [f"  {edge.made} ← {edge.source}" for edge in one.upstream]
+        parts += [f"  {edge.source} → {edge.made}" for edge in one.downstream]
+    answer(json_, {"columns": [asdict(one) for one in traces]}, *parts)
+    return 0
+
+
+@app.command(name="alert")
+def alert_(home: Home = None, profile: Profile = None, json_: Json = False) -> int:
+    """Tell what asks for somebody: late, held, refused, undecided, failed; each once."""
+    from jobs.alerts import alert
+    from jobs.notify import notifiers
+
+    settings = _settings(profile, home)
+    places = notifiers(settings.alerts, _progress().note)
+    report = alert(settings, _catalog(settings), places)
+    lines = [f"{one.cause}: {one.text}" for one in report.standing]
+    answer(json_, report.to_json(), *(lines or ["nothing asks for anybody"]))
+    return 0
+
+
+@app.command()
 def up(
     with_: Annotated[
         str | None,

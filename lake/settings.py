@@ -28,8 +28,8 @@ DEFAULTS: Mapping[str, str | int] = {
     "settle_seconds": 300,
 }
 KEYS = (
-    *("engine", "inbox", "lake", "landing", "memory", "settle_seconds", "site_secret"),
-    "state_url",
+    *("alerts", "engine", "inbox", "lake", "landing", "memory", "settle_seconds"),
+    *("lineage", "site_secret", "state_url"),
 )
 PLACES = ("inbox", "lake", "landing")
 SECTION = "stack"
@@ -48,6 +48,7 @@ class Settings:
     `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
+    `alerts` says where alerts go, `lineage` where OpenLineage events do (a file or a URL).
     `memory` bounds the engine, such as `700MB`; None leaves it to the engine. `stack` is the
     profile's section of that name as it stands there.
     """
@@ -63,6 +64,8 @@ class Settings:
     profile: str
     memory: str | None = None
     inbox: Path = Path("inbox")
+    alerts: tuple[str, ...] = field(default=("log",), repr=False)
+    lineage: str | None = None
     stack: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -89,6 +92,8 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
         site=site,
         engine=str(values["engine"]),
         inbox=Path(values["inbox"]),
+        alerts=_words(values.get("alerts")),
+        lineage=_lineage(values.get("lineage"), home),
         lake=str(values["lake"]),
         landing=Path(values["landing"]),
         state_url=str(values.get("state_url") or f"sqlite:///{home / 'state.db'}"),
@@ -174,6 +179,18 @@ def _memory(value: Any) -> str | None:
     if not re.fullmatch(r"[1-9][0-9]*(MB|GB)", str(value)):
         raise UsageError(f"memory: {value!r} is no amount of memory; write 700MB or 2GB")
     return str(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A list, or words parted by commas."""
+    if value is None:
+        return ("log",)
+    words = value if isinstance(value, list) else str(value).split(",")
+    return tuple(str(word).strip() for word in words if str(word).strip())
+
+
+def _lineage(value: Any, home: Path) -> str | None:
+    return None if value is None else _placed(value, home)
 
 
 def _section(value: Any) -> Mapping[str, Any]:

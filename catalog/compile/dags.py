@@ -4,19 +4,15 @@ Contracts → manifest: which batches and libraries a scheduler runs, and what s
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
+from catalog.calendar import closed_days, is_hourly
 from catalog.catalog import Catalog
 from catalog.compile.manifest import Batch, Library, Manifest, files_hash
 from catalog.contract import Contract
 from catalog.models import model_inputs
 from catalog.naming import table_name
-from catalog.references import CODE_TABLES
 from catalog.vocabulary import Layer, Theme
 
 CODE_TABLES_BATCH = "code_tables"
-CALENDAR = CODE_TABLES / "working_day.csv"
 
 
 def compile_manifest(catalog: Catalog) -> Manifest:
@@ -37,15 +33,15 @@ def compile_manifest(catalog: Catalog) -> Manifest:
         files_hash(catalog.site),
         tuple(batches),
         tuple(library for library in libraries if library.outputs),
-        _closed_days(catalog.site),
+        tuple(day.isoformat() for day in sorted(closed_days(catalog.site))),
     )
 
 
 def _batch(catalog: Catalog, name: str, contracts: list[Contract]) -> Batch:
     title = "代码表" if name == CODE_TABLES_BATCH else catalog.departments[name].name
     tables = {c.id: table_name(c.id, Layer.CURATED) for c in contracts}
-    is_hourly = any((c.frequency or "").endswith("h") for c in contracts)
-    return Batch(name, title, tables, is_hourly)
+    hourly = any(is_hourly(c) for c in contracts)
+    return Batch(name, title, tables, hourly)
 
 
 def _library(catalog: Catalog, theme: Theme) -> Library:
@@ -53,15 +49,3 @@ def _library(catalog: Catalog, theme: Theme) -> Library:
     outputs = {table_name(c.id, Layer.THEMATIC) for c in own}
     inputs = {table for c in own for table in model_inputs(catalog, c)} - outputs
     return Library(theme.value, tuple(sorted(inputs)), tuple(sorted(outputs)))
-
-
-def _closed_days(site: Path) -> tuple[str, ...]:
-    file = site / CALENDAR
-    if not file.exists():
-        return ()
-    with file.open(encoding="utf-8-sig", newline="") as rows:
-        return tuple(
-            row["calendar_date"]
-            for row in csv.DictReader(rows)
-            if row["is_working_day"].strip().lower() == "false"
-        )

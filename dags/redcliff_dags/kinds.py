@@ -44,7 +44,7 @@ LOAD, REFRESH = "load", "refresh"
 LOADS_FIRST = 10
 """Deliveries go before models where slots are scarce: fewer refreshes see more changes."""
 
-# No start date: with one, a new DAG would at once run for the day before. Backfills name their days.
+# No start date: with one, a new DAG runs for the day before at once. Backfills name their days.
 COMMON: dict[str, Any] = {
     "catchup": False,
     "max_active_runs": 1,

@@ -95,7 +95,7 @@ def test_a_profile_is_named_by_name_or_file(site: Path, home: Path, how: str) ->
     [
         pytest.param(
             "engin: spark",
-            "local.yaml: unknown key engin; known: engine, inbox, lake, landing, memory",
+            "local.yaml: unknown key engin; known: alerts, engine, inbox, lake",
             id="unknown-key",
         ),
         pytest.param("[1, 2]", "local.yaml: a profile is a mapping of keys", id="no-mapping"),
