@@ -144,8 +144,8 @@ def start_session(
 
 def _storage(s3: S3 | None) -> dict[str, str]:
     """
-    S3 through S3A. A commit is a conditional PUT, as delta-rs makes it (ADR 0010): the log store
-    for Google's storage creates a file without overwriting, and S3A then asks for If-None-Match.
+    S3 through S3A. Delta's log store for S3 keeps the writers of one driver apart; those of
+    several are kept apart by the lease alone (ADR 0010).
     """
     if s3 is None:
         return {}
@@ -156,8 +156,6 @@ def _storage(s3: S3 | None) -> dict[str, str]:
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.access.key": s3.access_key,
         "spark.hadoop.fs.s3a.secret.key": s3.secret_key,
-        "spark.hadoop.fs.s3a.performance.flags": "create",
-        "spark.delta.logStore.s3.impl": "io.delta.storage.GCSLogStore",
     }
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from catalog.errors import EnvironmentProblem, LedgerBroken
 from catalog.vocabulary import Mode
@@ -18,7 +23,7 @@ from lake.deliveries import DeliveredFile, Delivery, delivery_id
 from lake.landing import CHUNK_BYTES, Landing
 from lake.s3 import S3, sweep_uploads
 from lake.store import Store
-from tests.stack.conftest import Cluster
+from tests.stack.conftest import REPOSITORY, Cluster
 
 pytestmark = pytest.mark.stack
 DAY = date(2025, 3, 3)
@@ -132,3 +137,25 @@ def test_the_city_has_the_same_tables_as_in_folders(cluster: Cluster, tmp_path: 
     again = cluster("run", "--engine", "embedded", "--profile", str(cluster.profile))
     assert again["deliveries"] == []
     assert again["tables"] == on_s3["tables"]
+
+
+def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:
+    table = f"{root}/curated/a__b"
+    rows = pa.table({"k": ["零"], "v": pa.array([0], pa.int64())})
+    write_deltalake(table, rows, storage_options=s3.delta_options())
+
+    words = [root, s3.endpoint, s3.access_key, str(stack.secret_file("s3"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.stack.spark_on_s3", *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        cwd=REPOSITORY,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "rows": [{"k": k, "v": v} for k, v in (("零", 0), ("一", 1), ("二", 20), ("三", 30))],
+        "version": 2,  # the second merge of the same transaction was skipped
+    }
