@@ -152,11 +152,12 @@ class Bucket:
 
         with answering(self.root):
             try:
-                return self._client.stat_object(self._bucket, self._key(name)).size
+                found: int | None = self._client.stat_object(self._bucket, self._key(name)).size
             except S3Error as error:
-                if error.code in MISSING:
-                    return None
-                raise
+                if error.code not in MISSING:
+                    raise
+                return None
+        return found
 
     def read(self, name: str) -> bytes:
         """By one GET."""
