@@ -484,9 +484,9 @@ def sql(
 
 
 def _settings(profile: str | None, home: Path | None, engine: str | None = None) -> Settings:
-    from lake.settings import load_settings
+    from jobs.profile import settle
 
-    settings = load_settings(profile, home, os.environ)
+    settings = settle(profile, home, os.environ)
     return replace(settings, engine=engine) if engine else settings
 
 

@@ -18,11 +18,13 @@ from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.errors import UsageError
+from jobs.profile import settle
 from jobs.progress import Progress
 from jobs.status import delivery_document, standing
 from lake.entries import Entry
+from lake.landing import Landing
 from lake.ledger import Ledger
-from lake.settings import Settings, load_settings
+from lake.settings import Settings
 from lake.state import open_state
 from lake.tables import Tables
 
@@ -78,7 +80,7 @@ def demo_settings(
     A new home's secret follows from the seed, so that two homes of one city have the same ids.
     `UsageError` when the home holds anything else than this very demo.
     """
-    settings = load_settings(profile, home, environ)
+    settings = settle(profile, home, environ)
     mark = settings.home / MARK
     wanted = asdict(city)
     if mark.exists():
@@ -89,7 +91,7 @@ def demo_settings(
                 f"{settings.home} holds a demo with {said}; use these, or name another folder "
                 "with --home"
             )
-    elif (settings.home / "state.db").exists() or settings.landing.exists():
+    elif _is_in_use(settings):
         raise UsageError(
             f"{settings.home} is in use, and not by a demo; name another folder with --home"
         )
@@ -97,7 +99,7 @@ def demo_settings(
         secret = hashlib.sha256(f"redcliff demo {city.seed}".encode()).hexdigest()
         _write(settings.home / "secret", secret)
         _write(mark, json.dumps(wanted))
-        settings = load_settings(profile, home, environ)
+        settings = settle(profile, home, environ)
     return replace(settings, engine=engine) if engine else settings
 
 
@@ -127,9 +129,21 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
         entries = tuple(Ledger(state).entries())
     finally:
         state.dispose()
-    tables = standing(Tables(settings.lake))
+    tables = standing(Tables(settings.lake, settings.store))
     seconds = time.monotonic() - started
     return DemoReport(settings.engine, seconds, entries, tables, models)
+
+
+def _is_in_use(settings: Settings) -> bool:
+    """Whether somebody's data is here: in the home, or where a cluster's profile keeps it."""
+    if (settings.home / "state.db").exists():
+        return True
+    landed = Landing.at(settings.landing, settings.s3).read_deliveries()
+    state = open_state(settings.state_url)
+    try:
+        return bool(landed or Ledger(state).entries())
+    finally:
+        state.dispose()
 
 
 def _generate(settings: Settings, catalog: Catalog, city: City, progress: Progress) -> None:

@@ -97,11 +97,12 @@ def _python() -> Check:
 def _chosen(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> str:
     """The engine that the settings name; the default where they cannot be read."""
     try:
-        from lake.settings import DEFAULTS, load_settings
+        from jobs.profile import settle
+        from lake.settings import DEFAULTS
     except ImportError:  # `packages` says what is missing
         return "embedded"
     try:
-        return load_settings(profile, home, environ).engine
+        return settle(profile, home, environ).engine
     except (RedcliffError, OSError):  # `home` says what is wrong
         return str(DEFAULTS["engine"])
 
@@ -112,9 +113,9 @@ def _engine(name: str) -> tuple[bool, str]:
 
     choose(name)
     if name == "embedded":
-        from lake.engines.embedded import delta_extension
+        from lake.engines.embedded import extension_file
 
-        version = delta_extension().parent.name
+        version = extension_file("delta").parent.name
         return True, f"{name}: DuckDB {version} and its Delta extension"
     ok, found = _packages(name)
     return ok, f"{name}: {found}"
@@ -169,9 +170,9 @@ def _memory(gib: int) -> tuple[bool, str]:
 
 
 def _home(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> tuple[bool, str]:
-    from lake.settings import load_settings
+    from jobs.profile import settle
 
-    folder = load_settings(profile, home, environ).home
+    folder = settle(profile, home, environ).home
     if not os.access(folder, os.W_OK | os.X_OK):
         return False, f"{folder} cannot be written"
     free = shutil.disk_usage(folder).free

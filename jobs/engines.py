@@ -30,11 +30,11 @@ def _embedded(settings: Settings, scratch: Path, only: Sequence[str] | None) -> 
     # SQL trees are large, cyclic and short-lived: collecting them often costs a tenth of a run.
     # Not on Spark: there what is not collected holds rows in the JVM.
     gc.set_threshold(200_000, 50, 1_000)
-    return EmbeddedEngine(scratch, memory=settings.memory, only=only)
+    return EmbeddedEngine(scratch, memory=settings.memory, only=only, store=settings.store)
 
 
 def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Engine:
-    from lake.toolchain import delta_jars, find_java, missing_jars
+    from lake.toolchain import S3_LOCK, delta_jars, find_java, missing_jars, s3_jars
 
     try:
         from lake.engines.spark import MEMORY, SparkEngine, start_session
@@ -47,14 +47,22 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
         raise EnvironmentProblem(
             f"the engine spark needs {', '.join(missing)}, not fetched yet; run `make setup`"
         )
+    if settings.s3 is not None and (missing := missing_jars(lock=S3_LOCK)):
+        raise EnvironmentProblem(
+            f"Spark needs {len(missing)} jars for S3, not fetched yet; run `make cluster`"
+        )
+    jars = delta_jars()
+    if settings.s3 is not None:
+        jars += s3_jars()
     session = start_session(
-        master="local[*]",
+        settings.spark,
+        settings.store,
         memory=(settings.memory or MEMORY).removesuffix("B"),  # Java says 700M for 700MB
-        jars=delta_jars(),
+        jars=jars,
         java_home=find_java().home,
         scratch=scratch,
     )
-    return SparkEngine(session)
+    return SparkEngine(session, settings.store)
 
 
 Opening = Callable[[Settings, Path, Sequence[str] | None], Engine]

@@ -108,7 +108,7 @@ def _load(
     found = {s.table: tables.version(s.table) for s in relations.shapes()}
     versions = {table: version for table, version in found.items() if version is not None}
     check_lease()
-    relations.context.landing.write_receipt(delivery.delivery_id, receipt(delivery, plan, versions))
+    relations.context.landing.write_receipt(delivery, receipt(delivery, plan, versions))
     failpoints.reach("receipt")
     ledger.settle(delivery.delivery_id, counts, versions, time.monotonic() - started)
     return DeliveryStatus.SETTLED, None, counts

@@ -34,7 +34,7 @@ def query(settings: Settings, sql: str, seconds: float) -> Iterator[Answer]:
     choose(settings.engine)
     tree = _select(sql)
     check(tree, settings.engine)
-    tables = Tables(settings.lake)
+    tables = Tables(settings.lake, settings.store)
     named = _tables(tree)
     known = tables.names()
     if missing := sorted(named - set(known)):

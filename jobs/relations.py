@@ -177,7 +177,7 @@ class Relations:
 
     def _files(self) -> list[LandedFile]:
         landing = self.context.landing
-        return [LandedFile(str(landing.path(f.sha256)), f.name) for f in self.delivery.files]
+        return [LandedFile(landing.place(f.sha256), f.name) for f in self.delivery.files]
 
     # --- judging -----------------------------------------------------------------------------
 

@@ -121,12 +121,12 @@ def run(
             )
     started = time.monotonic()
     state = open_state(settings.state_url)
-    ledger, landing = Ledger(state), Landing(settings.landing)
+    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.s3)
     context = Context(
         settings,
         catalog,
         engine,
-        Tables(settings.lake),
+        Tables(settings.lake, settings.store),
         ledger,
         landing,
         Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),

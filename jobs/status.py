@@ -78,7 +78,7 @@ def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> 
         entries = Ledger(state).entries(dataset)
     finally:
         state.dispose()
-    tables = standing(Tables(settings.lake))
+    tables = standing(Tables(settings.lake, settings.store))
     found = []
     for contract in contracts:
         own = [entry for entry in entries if entry.delivery.dataset == contract.id]

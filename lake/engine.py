@@ -58,7 +58,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A landed file: where its bytes are, and its name as delivered."""
+    """A landed file: the path or URL of its bytes, and its name as delivered."""
 
     path: str
     name: str

@@ -350,7 +350,7 @@ def rebuild(ledger: Ledger, landing: Landing, dataset: str | None = None) -> lis
     }
     lost = landing.read_deliveries(dataset, skip=placed)
     for delivery in lost:
-        ledger.restore(delivery, landing.receipt(delivery.delivery_id))
+        ledger.restore(delivery, landing.receipt(delivery))
     return lost
 
 

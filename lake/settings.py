@@ -12,12 +12,16 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from catalog.errors import EnvironmentProblem, UsageError
+from lake.addresses import THIS_MACHINE, SparkMaster, s3_address, spark_master
+from lake.s3 import S3
 from lake.secrets import kept_secret
+from lake.store import Store
 
 DEFAULT_PROFILE = "local"
 DEFAULTS: Mapping[str, str | int] = {
@@ -35,6 +39,9 @@ PLACES = ("inbox", "lake", "landing")
 SECTION = "stack"
 """The section of a profile that says what `redcliff up` starts; jobs.stack reads it."""
 
+ADDRESSES = ("s3", "spark")
+"""The sections that say where servers are; `lake.addresses` reads them."""
+
 SECRET_CHARACTERS = 16
 """The shortest site secret that is accepted; generated ones have 64."""
 
@@ -45,7 +52,8 @@ class Settings:
     One site and one home.
 
     `inbox` is where departments lay down what they deliver.
-    `lake` is the root of the tables: a local path, or a URL. `settle_seconds` is how long a
+    `lake` is the root of the tables, `landing` that of landing: a local path or an S3 URL, and `s3`
+    says where S3 is. `spark` is where Spark runs. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
     `alerts` says where alerts go, `lineage` where OpenLineage events do (a file or a URL).
@@ -57,7 +65,7 @@ class Settings:
     site: Path
     engine: str
     lake: str
-    landing: Path
+    landing: str
     state_url: str = field(repr=False)
     settle_seconds: int
     site_secret: bytes = field(repr=False)
@@ -66,21 +74,34 @@ class Settings:
     inbox: Path = Path("inbox")
     alerts: tuple[str, ...] = field(default=("log",), repr=False)
     lineage: str | None = None
+    s3: S3 | None = None
+    spark: SparkMaster = THIS_MACHINE
     stack: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def store(self) -> Store:
+        """How the places of this site are reached."""
+        return Store(self.s3)
 
-def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, str]) -> Settings:
+
+def load_settings(
+    profile: str | None,
+    home: Path | None,
+    environ: Mapping[str, str],
+    served: Mapping[str, Any] = MappingProxyType({}),
+) -> Settings:
     """
     Settle all settings; makes the home (0700) and its secret (0600) when they are not there.
 
     `profile` is a name in the site's conf/ or a file, `home` what `--home` says; both win over
-    `environ`. Relative paths lie in the home when a profile says them, and in the working
-    directory when `environ` does. `UsageError` names the file, the key and what is allowed.
+    `environ`, and `served` holds for keys of which the profile says nothing. Relative paths lie in
+    the home when a profile says them, and in the working directory when `environ` does.
+    `UsageError` names the file, the key and what is allowed.
     """
     site = find_site(environ)
     home = home_folder(home, environ)
     profile = profile or environ.get("REDCLIFF_PROFILE")
-    values = {**DEFAULTS, **_read_profile(site, profile)}
+    values = {**DEFAULTS, **served, **_read_profile(site, profile)}
     for key in PLACES:
         values[key] = _placed(values[key], home)
     for key in KEYS:
@@ -95,12 +116,14 @@ def load_settings(profile: str | None, home: Path | None, environ: Mapping[str, 
         alerts=_words(values.get("alerts")),
         lineage=_lineage(values.get("lineage"), home),
         lake=str(values["lake"]),
-        landing=Path(values["landing"]),
+        landing=str(values["landing"]),
         state_url=str(values.get("state_url") or f"sqlite:///{home / 'state.db'}"),
         settle_seconds=_seconds(values["settle_seconds"]),
         site_secret=_secret(values.get("site_secret"), home),
         profile=profile or DEFAULT_PROFILE,
         memory=_memory(values.get("memory")),
+        s3=s3_address(values.get("s3"), home),
+        spark=spark_master(values.get("spark"), home),
         stack=_section(values.get(SECTION)),
     )
 
@@ -153,7 +176,7 @@ def _read_profile(site: Path, profile: str | None) -> dict[str, Any]:
         raise UsageError(f"{path}: the profile cannot be read: {error}") from error
     if document is None:
         return {}
-    known = (*KEYS, SECTION)
+    known = (*KEYS, *ADDRESSES, SECTION)
     if not isinstance(document, dict):
         raise UsageError(f"{path}: a profile is a mapping of keys; known: {', '.join(known)}")
     if unknown := [str(key) for key in document if key not in known]:

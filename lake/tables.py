@@ -20,6 +20,8 @@ from deltalake.schema import ArrayType, MapType, PrimitiveType
 from catalog.contract import DataType, TypeName
 from catalog.errors import TryAgain
 from catalog.shapes import Shape
+from lake.s3 import is_s3
+from lake.store import LOCAL, Store
 
 _PRIMITIVE = {
     TypeName.STRING: "string",
@@ -81,8 +83,9 @@ class Tables:
     What a version holds never changes, so it is asked once; the newest version is asked each time.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, store: Store = LOCAL) -> None:
         self.root = root
+        self._store = store
         self._opened: dict[str, DeltaTable] = {}
         self._rows: dict[tuple[str, int], int] = {}
         self._values: dict[tuple[str, str, int], pa.ChunkedArray] = {}
@@ -94,8 +97,12 @@ class Tables:
 
     def names(self) -> list[str]:
         """The names of all tables that exist, sorted."""
-        found = Path(self.root).glob("*/*/_delta_log")
-        return sorted(f"{log.parent.parent.name}.{log.parent.name}" for log in found)
+        found = (
+            f"{layer}.{folder}"
+            for layer in self._store.folders(self.root)
+            for folder in self._store.folders(f"{self.root}/{layer}")
+        )
+        return sorted(table for table in found if self.open(table) is not None)
 
     def open(self, table: str) -> DeltaTable | None:
         """The table as it stands now, or None when it does not exist."""
@@ -105,13 +112,17 @@ class Tables:
                 opened.update_incremental()
             return opened
         try:
-            opened = DeltaTable(self.path(table))
+            opened = self._store.delta(self.path(table))
         except TableNotFoundError:
             return None
         return self._opened.setdefault(table, opened)
 
     def _is_newest(self, table: str, version: int) -> bool:
-        """Whether no commit has followed: a look at one name, where an update lists the log."""
+        """
+        Whether surely no commit has followed: a look at one name, where an update lists the log.
+        """
+        if is_s3(self.root):
+            return False
         return not Path(f"{self.path(table)}/_delta_log/{version + 1:020}.json").exists()
 
     def version(self, table: str) -> int | None:
@@ -149,6 +160,7 @@ class Tables:
                     description=shape.description,
                     configuration=configuration,
                     raise_if_key_not_exists=False,  # our own properties are not Delta's
+                    storage_options=self._store.options(self.path(shape.table)),
                 )
         return opened.version()
 
@@ -160,7 +172,7 @@ class Tables:
         if (table, at) not in self._rows:
             opened = self._opened.get(table)
             held = opened if opened is not None and opened.version() == at else None
-            held = held or DeltaTable(self.path(table), version=at)
+            held = held or self._store.delta(self.path(table), at)
             self._rows[table, at] = held.count()
         return self._rows[table, at]
 
@@ -168,7 +180,7 @@ class Tables:
         """The distinct values of one column at a version; for code tables and the like."""
         key = table, column, version
         if key not in self._values:
-            held = DeltaTable(self.path(table), version=version)
+            held = self._store.delta(self.path(table), version)
             found = held.to_pyarrow_table(columns=[column])
             self._values[key] = pc.unique(found[column].drop_null())
         return self._values[key]

@@ -124,6 +124,10 @@ class Component(BaseModel, ABC):
     def services(self, stack: Stack) -> list[Service]:
         """Write the configuration, and say what to start, in this order."""
 
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The keys of a profile that follow from this server, where the profile says nothing."""
+        return {}
+
     @abstractmethod
     def endpoint(self, stack: Stack) -> str:
         """Where people find it, and as whom they log in; no secret."""

@@ -14,7 +14,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from catalog.errors import EnvironmentProblem
 from jobs.stack.component import Component, Service, Stack
@@ -147,6 +147,13 @@ class Postgres(Component):
             connect_timeout=SECONDS,
             autocommit=True,
         )
+
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The address of the state store, password included."""
+        login = f"{USER}:{stack.secret('postgres')}"
+        return {
+            "state_url": f"postgresql+psycopg://{login}@{stack.address}:{self.port}/{self.database}"
+        }
 
     def endpoint(self, stack: Stack) -> str:
         """The address without the password."""

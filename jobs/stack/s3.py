@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobs.stack.component import Component, Service, Stack
 from lake.servers import fetch_s3_server, s3_server
@@ -99,6 +99,12 @@ class S3(Component):
     def address(self, stack: Stack) -> str:
         """Host and port as clients write them."""
         return f"{stack.address}:{self.port}"
+
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The section `s3`."""
+        address = {"endpoint": f"http://{self.address(stack)}", "region": REGION}
+        login = {"access_key": USER, "secret_file": stack.secret_file("s3")}
+        return {"s3": {**address, **login}}
 
     def endpoint(self, stack: Stack) -> str:
         """The URL, the bucket and the login."""

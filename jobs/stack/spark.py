@@ -118,6 +118,10 @@ class Spark(Component):
             document: dict[str, Any] = json.load(answer)
         return document
 
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The section `spark`: its workers are of this machine, and see its Python."""
+        return {"spark": {"master": self.url(stack), "secret_file": stack.secret_file("spark")}}
+
     def endpoint(self, stack: Stack) -> str:
         """The master's address and page."""
         page = f"http://{stack.address}:{self.web_port}"

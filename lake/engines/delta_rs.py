@@ -9,20 +9,26 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties, write_delt
 from deltalake import Transaction as DeltaTransaction
 
 from lake.engine import Merge, Transaction
+from lake.store import Store
 from lake.tables import committing
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
 """A row group is held until it is full: by default a million rows, which is most of a table."""
 
 
-def read(path: str, version: int | None = None) -> pa.Table:
+def read(store: Store, path: str, version: int | None = None) -> pa.Table:
     """All rows of the table at a version (default: the newest)."""
-    return DeltaTable(path, version=version).to_pyarrow_table()
+    return store.delta(path, version).to_pyarrow_table()
 
 
-def append(path: str, rows: pa.Table | pa.RecordBatchReader, transaction: Transaction) -> None:
+def append(
+    store: Store,
+    path: str,
+    rows: pa.Table | pa.RecordBatchReader,
+    transaction: Transaction,
+) -> None:
     """Append `rows` in one commit, unless the transaction stands."""
-    table = DeltaTable(path)
+    table = store.delta(path)
     if _stands(table, transaction):
         return
     schema = _fitting(rows.schema, table)
@@ -41,9 +47,9 @@ def append(path: str, rows: pa.Table | pa.RecordBatchReader, transaction: Transa
         )
 
 
-def merge(path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
+def merge(store: Store, path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
     """Merge `rows`, each with an `_op`, in one commit, unless the transaction stands."""
-    table = DeltaTable(path)
+    table = store.delta(path)
     if _stands(table, transaction):
         return
     schema = _fitting(rows.schema, table)

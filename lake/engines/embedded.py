@@ -29,6 +29,8 @@ from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
 from lake.machine import give_back_memory
+from lake.s3 import S3
+from lake.store import LOCAL, Store
 
 if TYPE_CHECKING:
     from lake.readers import Reading
@@ -48,7 +50,8 @@ SETTINGS = (
 DAY = "redcliff_day"
 """The variable of a connection that holds the day of its workspace."""
 
-EXTENSION = "duckdb_extension_delta"
+EXTENSIONS = {"delta": "make setup", "httpfs": "make cluster"}
+"""DuckDB's extensions that come as wheels, and what installs them; the second is for S3 alone."""
 
 
 class EmbeddedWorkspace:
@@ -59,8 +62,11 @@ class EmbeddedWorkspace:
     the name's place. A view would be bound when it is made, and again wherever it is read.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, day: date | None) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, day: date | None, store: Store
+    ) -> None:
         self._connection = connection
+        self._store = store
         self._clock: threading.Timer | None = None
         self._named: dict[str, exp.Expr] = {}
         if day is not None:
@@ -70,7 +76,7 @@ class EmbeddedWorkspace:
         """The readers' batches go into a table as they come; it spills when it grows."""
         from lake.readers import read
 
-        batches = (b for f in files for b in read(reading, f.path, f.name))
+        batches = (b for f in files for b in read(reading, f.path, f.name, self._store))
         stream = pa.RecordBatchReader.from_batches(reading.schema, batches)
         self._connection.register("_stream", stream)
         with within_memory():
@@ -134,11 +140,11 @@ class EmbeddedWorkspace:
         """One Delta commit; rows stream from the query into its files."""
         with within_memory():
             answer = self._connection.execute(self._text(query))
-            delta_rs.append(path, answer.to_arrow_reader(BATCH_ROWS), transaction)
+            delta_rs.append(self._store, path, answer.to_arrow_reader(BATCH_ROWS), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
-        delta_rs.merge(path, self.rows(query), merge, transaction)
+        delta_rs.merge(self._store, path, self.rows(query), merge, transaction)
 
     def close(self) -> None:
         """Let go of the connection, and of the time that a query was given."""
@@ -162,17 +168,30 @@ def _quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql("duckdb")
 
 
-def delta_extension() -> Path:
-    """The extension's file in its wheel; `EnvironmentProblem` when it does not fit DuckDB."""
-    found = importlib.util.find_spec(EXTENSION)
+def extension_file(name: str) -> Path:
+    """An extension's file in its wheel; `EnvironmentProblem` when it does not fit DuckDB."""
+    found = importlib.util.find_spec(f"duckdb_extension_{name}")
     if found is not None and found.origin is not None:
         folder = Path(found.origin).parent / "extensions" / f"v{duckdb.__version__}"
-        if (file := folder / "delta.duckdb_extension").is_file():
+        if (file := folder / f"{name}.duckdb_extension").is_file():
             return file
     raise EnvironmentProblem(
-        f"the package duckdb-extension-delta for DuckDB {duckdb.__version__} is missing; "
-        "run `make setup`"
+        f"the package duckdb-extension-{name} for DuckDB {duckdb.__version__} is missing; "
+        f"run `{EXTENSIONS[name]}`"
     )
+
+
+def _login(s3: S3) -> str:
+    """What DuckDB must be told to read from the endpoint."""
+    said = {
+        "KEY_ID": s3.access_key,
+        "SECRET": s3.secret_key,
+        "REGION": s3.region,
+        "ENDPOINT": s3.address,
+        "URL_STYLE": "path",
+    }
+    options = [f"{key} {exp.Literal.string(value).sql('duckdb')}" for key, value in said.items()]
+    return f"CREATE SECRET (TYPE s3, USE_SSL {s3.is_secure}, {', '.join(options)})"
 
 
 class EmbeddedEngine:
@@ -188,9 +207,14 @@ class EmbeddedEngine:
     parallel = 3  # one computes while the other reads files or commits
 
     def __init__(
-        self, scratch: Path, *, memory: str | None = None, only: Sequence[str] | None = None
+        self,
+        scratch: Path,
+        *,
+        memory: str | None = None,
+        only: Sequence[str] | None = None,
+        store: Store = LOCAL,
     ) -> None:
-        extension = delta_extension()
+        self._store = store
         self._large = threading.RLock()
         self._database = duckdb.connect(
             ":memory:",
@@ -208,9 +232,16 @@ class EmbeddedEngine:
             self._database.execute(f"SET GLOBAL {setting}")
         for definition in macro_definitions(f"getvariable('{DAY}')"):
             self._database.execute(definition)
-        self._database.execute(f"LOAD {exp.Literal.string(str(extension)).sql('duckdb')}")
+        self._load("delta")
+        if store.s3 is not None:
+            self._load("httpfs")
+            self._database.execute(_login(store.s3))
         if only is not None:
             self._lock(only)
+
+    def _load(self, extension: str) -> None:
+        file = extension_file(extension)
+        self._database.execute(f"LOAD {exp.Literal.string(str(file)).sql('duckdb')}")
 
     def _lock(self, folders: Sequence[str]) -> None:
         """The extension is loaded by now; a folder is allowed with all that lies in it."""
@@ -229,7 +260,7 @@ class EmbeddedEngine:
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; one that is not small waits for others that are not."""
         with nullcontext() if small else self._large:
-            workspace = EmbeddedWorkspace(self._database.cursor(), day)
+            workspace = EmbeddedWorkspace(self._database.cursor(), day, self._store)
             try:
                 yield workspace
             finally:

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
 from catalog.errors import UsageError
+from lake.addresses import SparkMaster
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.complaints import cleaned, overtime
 from lake.engines.rendering import render
+from lake.readers.records import Records
+from lake.s3 import S3
+from lake.store import LOCAL, Store
 
 if TYPE_CHECKING:
     from lake.readers import Reading
@@ -75,6 +78,10 @@ SETTINGS = {
 MEMORY = "2g"
 """The driver's heap, which in local mode is all there is."""
 
+LOOPBACK = "127.0.0.1"
+UNPACKED = "redcliff"
+"""The folder of an executor into which the archive of `redcliff pack` is unpacked."""
+
 JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 """
 Of the JVM. With fewer compilers than it has by default, Java 17 sets 48 MB aside for code, which
@@ -94,12 +101,19 @@ SMALL = {
 
 
 def start_session(
-    *, master: str, memory: str, jars: Sequence[Path], java_home: Path, scratch: Path
+    where: SparkMaster,
+    store: Store,
+    *,
+    memory: str,
+    jars: Sequence[Path],
+    java_home: Path,
+    scratch: Path,
 ) -> SparkSession:
     """
     Start (or get) this process's Spark session.
 
-    `memory` is the JVM's heap; `scratch` takes shuffle files and the log settings.
+    `memory` is the driver's heap, which in local mode is all there is; `scratch` takes shuffle
+    files and the log settings.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     log4j = scratch / "log4j2.properties"
@@ -107,32 +121,69 @@ def start_session(
     # It prints every failing query with the values it failed on; errors reach people elsewhere.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     os.environ["JAVA_HOME"] = str(java_home)
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["PYSPARK_PYTHON"] = where.python or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost"
     builder: Any = SparkSession.builder
-    builder = builder.master(master).appName("redcliff")
-    for key, value in SETTINGS.items():
+    builder = builder.master(where.master).appName("redcliff")
+    for key, value in (SETTINGS | _storage(store.s3) | _cluster(where)).items():
         builder = builder.config(key, value)
     options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} {JAVA_OPTIONS}"
     builder = (
         builder.config("spark.jars", ",".join(str(jar) for jar in jars))
         .config("spark.driver.memory", memory)
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.extraJavaOptions", options)
         .config("spark.local.dir", str(scratch))
         .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
     )
+    for key, value in where.conf.items():
+        builder = builder.config(key, value)
     session: SparkSession = builder.getOrCreate()
     return session
+
+
+def _storage(s3: S3 | None) -> dict[str, str]:
+    """
+    S3 through S3A. Delta's log store for S3 keeps the writers of one driver apart; those of
+    several are kept apart by the lease alone (ADR 0010).
+    """
+    if s3 is None:
+        return {}
+    return {
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.endpoint": s3.endpoint,
+        "spark.hadoop.fs.s3a.endpoint.region": s3.region,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.access.key": s3.access_key,
+        "spark.hadoop.fs.s3a.secret.key": s3.secret_key,
+    }
+
+
+def _cluster(where: SparkMaster) -> dict[str, str]:
+    """What a session needs that does not run in this process alone."""
+    settings: dict[str, str] = {}
+    if where.is_local or LOOPBACK in where.master:
+        settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    if where.secret is not None:
+        settings |= {
+            "spark.authenticate": "true",
+            "spark.authenticate.secret": where.secret,
+            "spark.network.crypto.enabled": "true",
+        }
+    if where.archive is not None:
+        settings |= {
+            "spark.archives": f"{where.archive}#{UNPACKED}",
+            "spark.executorEnv.PYTHONPATH": UNPACKED,
+        }
+    return settings
 
 
 class SparkWorkspace:
     """Relations are temporary views of a child session, which also carries the transaction."""
 
-    def __init__(self, session: SparkSession, day: date | None) -> None:
+    def __init__(self, session: SparkSession, day: date | None, store: Store) -> None:
         self._session = session
+        self._store = store
         self._day = day
         self._kept: list[DataFrame] = []
         self._views: set[str] = set()
@@ -158,7 +209,7 @@ class SparkWorkspace:
         frame = self._session.createDataFrame(listed)
         if len(files) > 1:
             frame = frame.repartition(len(files))
-        records = frame.mapInArrow(_Records(reading), _spark_schema(reading.schema))
+        records = frame.mapInArrow(Records(reading, self._store), _spark_schema(reading.schema))
         cores = self._session.sparkContext.defaultParallelism
         if len(files) < cores:
             records = records.repartition(cores)
@@ -259,15 +310,15 @@ class SmallSparkWorkspace(SparkWorkspace):
         """The same reader, in this process."""
         from lake.readers import read
 
-        batches = [b for f in files for b in read(reading, f.path, f.name)]
+        batches = [b for f in files for b in read(reading, f.path, f.name, self._store)]
         self.add_rows(name, pa.Table.from_batches(batches, reading.schema))
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
         """The rows of a small table, read by delta-rs."""
-        if _is_large(path, version):
+        if self._is_large(path, version):
             super().add_table(name, path, version)
         else:
-            self.add_rows(name, delta_rs.read(path, version))
+            self.add_rows(name, delta_rs.read(self._store, path, version))
 
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """A view; a kept one is held by this process, which cuts the plan that made it."""
@@ -278,36 +329,21 @@ class SmallSparkWorkspace(SparkWorkspace):
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit by delta-rs."""
-        delta_rs.append(path, self.rows(query), transaction)
+        delta_rs.append(self._store, path, self.rows(query), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit, by delta-rs when the table is small."""
-        if _is_large(path):
+        if self._is_large(path):
             super().merge(path, query, merge, transaction)
         else:
-            delta_rs.merge(path, self.rows(query), merge, transaction)
+            delta_rs.merge(self._store, path, self.rows(query), merge, transaction)
 
-
-def _is_large(path: str, version: int | None = None) -> bool:
-    return DeltaTable(path, version=version).count() > SMALL_TABLE_ROWS
+    def _is_large(self, path: str, version: int | None = None) -> bool:
+        return self._store.delta(path, version).count() > SMALL_TABLE_ROWS
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
-
-
-class _Records:
-    """Runs the reader on an executor; pickled there by reference to `lake.readers`."""
-
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-
-    def __call__(self, files: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        from lake.readers import read
-
-        for batch in files:
-            for file in batch.to_pylist():
-                yield from read(self._reading, file["path"], file["name"])
 
 
 def _spark_schema(schema: pa.Schema) -> str:
@@ -321,8 +357,9 @@ class SparkEngine:
     name = "spark"
     parallel = 3  # small jobs wait more for planning and commits than for cores
 
-    def __init__(self, session: SparkSession) -> None:
+    def __init__(self, session: SparkSession, store: Store = LOCAL) -> None:
         self._session = session
+        self._store = store
         self._large = threading.RLock()
 
     @contextmanager
@@ -340,7 +377,7 @@ class SparkEngine:
             session.conf.set(key, value)
         kind = SmallSparkWorkspace if small else SparkWorkspace
         with nullcontext() if small else self._large:
-            workspace = kind(session, day)
+            workspace = kind(session, day, self._store)
             try:
                 yield workspace
             finally:

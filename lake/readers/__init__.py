@@ -8,7 +8,7 @@ with a `_fault`; a file that must be refused ends in one row that says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 
@@ -22,24 +22,26 @@ from lake.readers.excel import read_xlsx
 from lake.readers.geojson import read_geojson
 from lake.readers.json_lines import read_json_lines
 from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
+from lake.store import LOCAL, Store
 
 __all__ = ["BATCH_ROWS", "REFUSED", "UNREADABLE", "Reading", "read"]
 
 
-def read(reading: Reading, path: str, name: str) -> Iterator[pa.RecordBatch]:
+def read(reading: Reading, path: str, name: str, store: Store = LOCAL) -> Iterator[pa.RecordBatch]:
     """
-    Read one landed file, plain or a zip archive, by its local path; `name` is as delivered.
+    Read one landed file, plain or a zip archive, in the store; `name` is as delivered.
 
     Gives batches of at most `BATCH_ROWS` rows of `reading.schema`, in file order, in bounded
     memory. Never raises for what the department did: where the whole file must be refused, the
     last row has the `_fault` `refused`, and the rows before it are to be ignored.
     """
-    try:
-        for content in _contents(reading, Content.of_file(Path(path), name)):
-            check_kind(content, reading.format)
-            yield from _READERS[reading.format](reading, content)
-    except DeliveryRefused as refused:
-        yield refusal(reading, name, refused)
+    with store.at_hand(path) as local:
+        try:
+            for content in _contents(reading, Content.of_file(local, name)):
+                check_kind(content, reading.format)
+                yield from _READERS[reading.format](reading, content)
+        except DeliveryRefused as refused:
+            yield refusal(reading, name, refused)
 
 
 def _contents(reading: Reading, delivered: Content) -> Iterable[Content]:

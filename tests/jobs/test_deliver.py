@@ -66,7 +66,7 @@ class City:
             site=REPOSITORY,
             engine="spark",
             lake=str(home / "lake"),
-            landing=home / "landing",
+            landing=str(home / "landing"),
             state_url=f"sqlite:///{home / 'state.db'}",
             settle_seconds=300,
             site_secret=b"0123456789abcdef",
@@ -81,7 +81,7 @@ class City:
     @property
     def landing(self) -> Landing:
         """Where the bytes are."""
-        return Landing(self.settings.landing)
+        return Landing.at(self.settings.landing)
 
     def send(self, place: str, manifest: dict[str, Any] | None = None, **files: bytes) -> Path:
         """Lay files and a fitting manifest, changed by `manifest`, into a folder of the inbox."""
@@ -143,7 +143,10 @@ def test_a_delivery_with_a_manifest_lands_with_its_bytes_and_record(city: City) 
     assert landed.delivery_id == row.delivery_id
     assert (landed.provider, landed.received_at) == ("public_security", NOW)
     assert [(f.name, f.bytes, f.rows) for f in landed.files] == [("a", 3, 1), ("b", 3, 1)]
-    assert [city.landing.path(f.sha256).read_bytes() for f in landed.files] == [b"one", b"two"]
+    assert [Path(city.landing.place(f.sha256)).read_bytes() for f in landed.files] == [
+        b"one",
+        b"two",
+    ]
     assert city.landing.read_deliveries() == [landed]
 
 
@@ -302,7 +305,7 @@ def test_an_incomplete_folder_is_left_alone(
     assert row.outcome is Outcome.INCOMPLETE
     assert (row.reason or "").startswith(reason)
     assert city.ledger.entries() == []
-    assert not (city.settings.landing / "objects").exists()
+    assert not (Path(city.settings.landing) / "objects").exists()
 
 
 def test_a_file_that_grows_while_it_is_read_is_left_for_later(
@@ -441,7 +444,7 @@ def test_a_delivery_that_contradicts_its_manifest_is_refused(
     assert (entry.status, entry.reason) == (DeliveryStatus.REFUSED, row.reason)
     assert entry.delivery.revision == 0
     (file,) = entry.delivery.files
-    assert city.landing.path(file.sha256).read_bytes() == ONE
+    assert Path(city.landing.place(file.sha256)).read_bytes() == ONE
     assert city.landing.read_deliveries() == []
     assert city.ledger.pending(None) == []
 
@@ -777,7 +780,7 @@ def standing(city: City) -> tuple[list[Entry], dict[str, str]]:
         for entry in city.ledger.entries()
     ]
     tree = {}
-    for path in sorted(city.settings.landing.rglob("*")):
+    for path in sorted(Path(city.settings.landing).rglob("*")):
         if path.name == "delivery.json":
             tree[str(path.relative_to(city.root))] = json.dumps(
                 json.loads(path.read_text()) | {"received_at": None}
@@ -835,7 +838,7 @@ def test_a_recorded_delivery_keeps_its_revision_through_a_crash(
 
 
 def test_what_a_killed_delivery_left_half_written_is_removed(city: City) -> None:
-    incoming = city.settings.landing / "incoming"
+    incoming = Path(city.settings.landing) / "incoming"
     incoming.mkdir(parents=True)
     (incoming / "half").write_bytes(b"ha")
     os.utime(incoming / "half", (0, 0))
@@ -891,7 +894,7 @@ def test_code_tables_that_nobody_delivered_land_from_the_site(city: City) -> Non
     assert (sex.provider, sex.business_date) == ("platform", contract.source.edition)
     assert (sex.revision, sex.mode) == (1, contract.source.mode)
     content = (REPOSITORY / "schemas" / "code_tables" / "sex.csv").read_bytes()
-    assert city.landing.path(sex.files[0].sha256).read_bytes() == content
+    assert Path(city.landing.place(sex.files[0].sha256)).read_bytes() == content
     assert {d.dataset for d in city.ledger.pending(None)} == set(tables)
 
 

@@ -13,7 +13,8 @@ import pytest
 from catalog.errors import EnvironmentProblem, LedgerBroken, UsageError
 from catalog.vocabulary import Mode
 from lake.deliveries import DeliveredFile, Delivery, delivery_id
-from lake.landing import CHUNK_BYTES, LEFT_SECONDS, Landing
+from lake.landing import CHUNK_BYTES, Landing
+from lake.objects import LEFT_SECONDS
 
 DAY = date(2025, 3, 3)
 RECEIVED_AT = datetime(2025, 3, 4, tzinfo=UTC)
@@ -21,7 +22,7 @@ RECEIVED_AT = datetime(2025, 3, 4, tzinfo=UTC)
 
 @pytest.fixture
 def landing(tmp_path: Path) -> Landing:
-    return Landing(tmp_path / "landing")
+    return Landing.at(str(tmp_path / "landing"))
 
 
 def delivery(dataset: str = "a.b", sha256: str = "a" * 64, revision: int = 1) -> Delivery:
@@ -50,7 +51,7 @@ def test_bytes_land_under_their_hash(landing: Landing, tmp_path: Path, size: int
     file = landing.put(delivered)
 
     assert file == DeliveredFile("人口.csv", hashlib.sha256(content).hexdigest(), size)
-    assert landing.path(file.sha256).read_bytes() == content
+    assert Path(landing.place(file.sha256)).read_bytes() == content
     assert delivered.read_bytes() == content
 
 
@@ -62,20 +63,20 @@ def test_landed_bytes_are_read_only_and_nothing_else_is_left(
 
     file = landing.put(delivered)
 
-    assert stat.S_IMODE(landing.path(file.sha256).stat().st_mode) == 0o400
-    assert tree(landing.root) == [f"objects/{file.sha256[:2]}/{file.sha256}"]
+    assert stat.S_IMODE(Path(landing.place(file.sha256)).stat().st_mode) == 0o400
+    assert tree(tmp_path / "landing") == [f"objects/{file.sha256[:2]}/{file.sha256}"]
 
 
 def test_the_same_bytes_are_written_once(landing: Landing, tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(b"abc")
     first = landing.put(tmp_path / "a.csv")
-    written = landing.path(first.sha256).stat()
+    written = Path(landing.place(first.sha256)).stat()
 
     second = landing.put(tmp_path / "b.csv")
 
     assert second == DeliveredFile("b.csv", first.sha256, 3)
-    assert landing.path(first.sha256).stat() == written
+    assert Path(landing.place(first.sha256)).stat() == written
 
 
 def test_a_file_that_grows_between_hashing_and_copying_is_called_what_it_became(
@@ -93,13 +94,13 @@ def test_a_file_that_grows_between_hashing_and_copying_is_called_what_it_became(
     file = landing.put(delivered)
 
     assert file == DeliveredFile("a.csv", hashlib.sha256(b"abcdef").hexdigest(), 6)
-    assert landing.path(file.sha256).read_bytes() == b"abcdef"
+    assert Path(landing.place(file.sha256)).read_bytes() == b"abcdef"
 
 
 def test_a_torn_object_is_never_taken_for_landed(landing: Landing, tmp_path: Path) -> None:
     delivered = tmp_path / "a.csv"
     delivered.write_bytes(b"abc")
-    torn = landing.path(landing.put(delivered).sha256)
+    torn = Path(landing.place(landing.put(delivered).sha256))
     torn.chmod(0o600)
     torn.write_bytes(b"a")
 
@@ -115,7 +116,7 @@ def test_a_link_is_not_followed(landing: Landing, tmp_path: Path) -> None:
         landing.put(tmp_path / "a.csv")
 
     assert caught.value.errno == errno.ELOOP
-    assert not landing.root.exists()
+    assert not (tmp_path / "landing").exists()
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(
@@ -130,7 +131,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(
 
     with pytest.raises(EnvironmentProblem, match=r"No space left on device.*make room"):
         landing.put(tmp_path / "a.csv")
-    assert tree(landing.root) == []
+    assert tree(tmp_path / "landing") == []
 
 
 def test_the_first_record_of_a_delivery_stands(landing: Landing) -> None:
@@ -157,9 +158,9 @@ def test_records_come_in_order_and_only_those_asked_for(landing: Landing) -> Non
     assert landing.read_deliveries("b.b", skip={made[1].delivery_id}) == [made[0]]
 
 
-def test_a_changed_record_is_found_out(landing: Landing) -> None:
+def test_a_changed_record_is_found_out(landing: Landing, tmp_path: Path) -> None:
     landing.write_delivery(delivery())
-    (path,) = landing.root.rglob("delivery.json")
+    (path,) = (tmp_path / "landing").rglob("delivery.json")
     path.chmod(0o600)
     path.write_text(path.read_text().replace("2025-03-03", "2025-03-04"))
 
@@ -167,9 +168,9 @@ def test_a_changed_record_is_found_out(landing: Landing) -> None:
         landing.read_deliveries()
 
 
-def test_a_torn_record_is_found_out(landing: Landing) -> None:
+def test_a_torn_record_is_found_out(landing: Landing, tmp_path: Path) -> None:
     landing.write_delivery(delivery())
-    (path,) = landing.root.rglob("delivery.json")
+    (path,) = (tmp_path / "landing").rglob("delivery.json")
     path.chmod(0o600)
     path.write_text(path.read_text()[:40])
 
@@ -179,20 +180,20 @@ def test_a_torn_record_is_found_out(landing: Landing) -> None:
 
 def test_a_receipt_is_written_once(landing: Landing) -> None:
     made = landing.write_delivery(delivery())
-    assert landing.receipt(made.delivery_id) is None
+    assert landing.receipt(made) is None
 
-    landing.write_receipt(made.delivery_id, {"counts": (1, 2), "reason": "无"})
-    landing.write_receipt(made.delivery_id, {"counts": (1, 2), "reason": "无"})
+    landing.write_receipt(made, {"counts": (1, 2), "reason": "无"})
+    landing.write_receipt(made, {"counts": (1, 2), "reason": "无"})
 
-    assert landing.receipt(made.delivery_id) == {"counts": [1, 2], "reason": "无"}
+    assert landing.receipt(made) == {"counts": [1, 2], "reason": "无"}
     with pytest.raises(LedgerBroken, match="has another receipt already"):
-        landing.write_receipt(made.delivery_id, {"counts": (1, 3), "reason": "无"})
-    assert landing.receipt(made.delivery_id) == {"counts": [1, 2], "reason": "无"}
+        landing.write_receipt(made, {"counts": (1, 3), "reason": "无"})
+    assert landing.receipt(made) == {"counts": [1, 2], "reason": "无"}
 
 
 def test_an_unrecorded_delivery_gets_no_receipt(landing: Landing) -> None:
-    with pytest.raises(UsageError, match="landing knows no delivery 0123"):
-        landing.write_receipt("0123", {})
+    with pytest.raises(UsageError, match=f"landing knows no delivery {delivery().delivery_id}"):
+        landing.write_receipt(delivery(), {})
 
 
 def test_leftovers_of_a_crash_are_swept_and_the_rest_stays(
@@ -201,8 +202,8 @@ def test_leftovers_of_a_crash_are_swept_and_the_rest_stays(
     (tmp_path / "a.csv").write_bytes(b"abc")
     landing.put(tmp_path / "a.csv")
     landing.write_delivery(delivery())
-    kept = tree(landing.root)
-    leftover, written = (landing.root / "incoming" / name for name in ("tmp0", "tmp1"))
+    kept = tree(tmp_path / "landing")
+    leftover, written = ((tmp_path / "landing") / "incoming" / name for name in ("tmp0", "tmp1"))
     for path in (leftover, written):
         path.write_bytes(b"half")
     os.utime(leftover, (time.time() - 2 * LEFT_SECONDS,) * 2)
@@ -211,4 +212,4 @@ def test_leftovers_of_a_crash_are_swept_and_the_rest_stays(
 
     # What is young may be a receipt that a run writes at this moment.
     written.unlink()
-    assert tree(landing.root) == kept
+    assert tree(tmp_path / "landing") == kept

@@ -338,13 +338,13 @@ def test_runs_are_noted_with_how_they_ended(ledger: Ledger) -> None:
 
 
 def test_a_lost_ledger_is_rebuilt_from_landing(ledger: Ledger, tmp_path: Path) -> None:
-    landing = Landing(tmp_path / "landing")
+    landing = Landing.at(str(tmp_path / "landing"))
     settled, landed = made_id(delivery()), made_id(delivery(revision=2, content="other"))
     for one in (settled, landed):
         landing.write_delivery(one)
         ledger.record(one, LANDED)
     ledger.save_plan(plan(settled))
-    landing.write_receipt(settled.delivery_id, receipt(settled, plan(settled), VERSIONS))
+    landing.write_receipt(settled, receipt(settled, plan(settled), VERSIONS))
     ledger.settle(settled.delivery_id, COUNTS, VERSIONS, 2.0)
     empty = Ledger(open_state(f"sqlite:///{tmp_path / 'new.db'}"))
 
@@ -358,7 +358,7 @@ def test_a_lost_ledger_is_rebuilt_from_landing(ledger: Ledger, tmp_path: Path) -
 
 
 def test_rebuilding_adds_only_what_is_missing(ledger: Ledger, tmp_path: Path) -> None:
-    landing = Landing(tmp_path / "landing")
+    landing = Landing.at(str(tmp_path / "landing"))
     known, lost = made_id(delivery()), made_id(delivery("a.c"))
     for one in (known, lost):
         landing.write_delivery(one)
@@ -373,7 +373,7 @@ def test_rebuilding_adds_only_what_is_missing(ledger: Ledger, tmp_path: Path) ->
 
 
 def test_a_record_wins_over_a_refusal_that_came_before_it(ledger: Ledger, tmp_path: Path) -> None:
-    landing = Landing(tmp_path / "landing")
+    landing = Landing.at(str(tmp_path / "landing"))
     one = made_id(delivery())
     ledger.record(replace(one, revision=0), REFUSED, "wrong manifest")
     landing.write_delivery(one)

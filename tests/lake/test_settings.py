@@ -36,7 +36,7 @@ def test_without_a_profile_everything_lies_in_the_home(site: Path, home: Path) -
     assert settings.engine == "embedded"
     assert settings.memory is None
     assert settings.lake == str(home / "lake")
-    assert settings.landing == home / "landing"
+    assert settings.landing == str(home / "landing")
     assert settings.state_url == f"sqlite:///{home}/state.db"
     assert settings.settle_seconds == 300
 
@@ -57,7 +57,7 @@ def test_a_profile_wins_over_defaults_and_the_environment_over_it(site: Path, ho
     settings = load(site, home, REDCLIFF_SETTLE_SECONDS="7", REDCLIFF_ENGINE="spark")
 
     assert settings.lake == "s3://city/lake"
-    assert settings.landing == Path("/data/landing")
+    assert settings.landing == "/data/landing"
     assert settings.settle_seconds == 7
     assert settings.engine == "spark"
 
@@ -71,7 +71,7 @@ def test_relative_paths_lie_in_the_home_or_where_one_stands(
     settings = load(site, home, REDCLIFF_LANDING="here")
 
     assert settings.lake == str(home / "tables")
-    assert settings.landing == tmp_path / "here"
+    assert settings.landing == str(tmp_path / "here")
 
 
 @pytest.mark.parametrize("how", ["name", "file", "environment"])

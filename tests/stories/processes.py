@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import RedcliffError
+from lake.deliveries import Delivery
 from lake.landing import Landing
 from lake.ledger import Ledger
 from lake.state import open_state
@@ -115,14 +116,14 @@ def assert_same(home: Home, twin: Home) -> None:
 def _ledger(home: Home) -> dict[str, tuple[Any, ...]]:
     """Status, reason and counts of every delivery, and its receipt without moments and versions."""
     state = open_state(home.settings.state_url)
-    landing = Landing(home.settings.landing)
+    landing = Landing.at(home.settings.landing)
     try:
         return {
             entry.delivery.delivery_id: (
                 entry.status,
                 entry.reason,
                 entry.counts,
-                _receipt(landing, entry.delivery.delivery_id),
+                _receipt(landing, entry.delivery),
             )
             for entry in Ledger(state).entries()
         }
@@ -130,9 +131,9 @@ def _ledger(home: Home) -> dict[str, tuple[Any, ...]]:
         state.dispose()
 
 
-def _receipt(landing: Landing, delivery_id: str) -> dict[str, Any] | None:
+def _receipt(landing: Landing, delivery: Delivery) -> dict[str, Any] | None:
     try:
-        found = landing.receipt(delivery_id)
+        found = landing.receipt(delivery)
     except RedcliffError:
         return None
     if found is None:

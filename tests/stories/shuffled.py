@@ -177,7 +177,7 @@ class ShuffledHome:
             self.engine,
             Tables(self.settings.lake),
             Ledger(state),
-            Landing(self.settings.landing),
+            Landing.at(self.settings.landing),
             Leases(state, "tests"),
         )
         entry = context.ledger.entries(self.contract.id)[place]

@@ -14,6 +14,7 @@ from sqlglot import exp
 from catalog.errors import TryAgain
 from lake.engine import Engine, Merge, Transaction
 from lake.engines import delta_rs
+from lake.store import LOCAL, Store
 
 WRITER = """
 import sys
@@ -128,10 +129,10 @@ def test_a_commit_that_another_one_overtakes_says_to_try_again(
     rows = pa.table({"k": ["all"], "v": ["late"], "_op": ["upsert"]})
     first = pa.table({"k": ["all"], "v": ["first"], "_op": ["upsert"]})
     opened = DeltaTable(table)
-    delta_rs.merge(table, first, Merge(on=("k",)), Transaction("first"))
-    monkeypatch.setattr(delta_rs, "DeltaTable", lambda _: opened)
+    delta_rs.merge(LOCAL, table, first, Merge(on=("k",)), Transaction("first"))
+    monkeypatch.setattr(Store, "delta", lambda *_: opened)
 
     with pytest.raises(TryAgain, match=r"nothing was committed \(.*concurrent.*\); try again"):
-        delta_rs.merge(table, rows, Merge(on=("k",)), Transaction("late"))
+        delta_rs.merge(LOCAL, table, rows, Merge(on=("k",)), Transaction("late"))
 
     assert DeltaTable(table).to_pyarrow_table()["v"].to_pylist() == ["first"]

@@ -1,0 +1,26 @@
+"""
+Reading where Spark's executors are: all that is imported here is packed for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from lake.readers import Reading, read
+from lake.store import Store
+
+
+class Records:
+    """Reads the landed files that are named in batches; pickled by reference to this module."""
+
+    def __init__(self, reading: Reading, store: Store) -> None:
+        self._reading = reading
+        self._store = store
+
+    def __call__(self, files: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The records of the files that `path` and `name` tell."""
+        for batch in files:
+            for file in batch.to_pylist():
+                yield from read(self._reading, file["path"], file["name"], self._store)

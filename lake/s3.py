@@ -1,0 +1,144 @@
+"""
+S3: any endpoint that speaks it, as the profile's section `s3` names it.
+
+Each library that reads or writes there has words of its own for the same five things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from catalog.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from minio import Minio
+
+SCHEME = "s3"
+SECONDS = 60.0
+TRIES = 3
+
+LEFT = timedelta(days=1)
+"""An upload in parts that was begun so long ago is a leftover of a killed process."""
+
+
+@dataclass(frozen=True)
+class S3:
+    """
+    One endpoint and one login; buckets are addressed by path.
+
+    `endpoint` is `http://HOST[:PORT]` or `https://…`. It travels to Spark's executors.
+    """
+
+    endpoint: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    region: str = "us-east-1"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return self.endpoint.startswith("https://")
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return urlsplit(self.endpoint).netloc
+
+    def client(self, *, seconds: float = SECONDS, tries: int = TRIES) -> Minio:
+        """The client for what is neither a table's nor an engine's."""
+        try:
+            import urllib3
+            from minio import Minio
+        except ImportError as error:
+            raise EnvironmentProblem(
+                f"the package {error.name} is missing, which S3 needs; run: make cluster"
+            ) from error
+        retries = urllib3.Retry(total=tries, backoff_factor=0.2, status_forcelist=(500, 502, 503))
+        return Minio(
+            self.address,
+            self.access_key,
+            self.secret_key,
+            secure=self.is_secure,
+            region=self.region,
+            http_client=urllib3.PoolManager(timeout=seconds, retries=retries if tries else False),
+        )
+
+    def delta_options(self) -> dict[str, str]:
+        """
+        For delta-rs, which commits by a conditional PUT: who comes second is told so.
+        """
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": str(not self.is_secure).lower(),
+            "AWS_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+            "conditional_put": "etag",
+        }
+
+
+def is_s3(place: str) -> bool:
+    """Whether the place is an S3 URL, not a path of this machine."""
+    return place.startswith(f"{SCHEME}://")
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """
+    Bucket and key of `s3://BUCKET/KEY`.
+
+    >>> split_url("s3://city/lake/curated")
+    ('city', 'lake/curated')
+    """
+    parts = urlsplit(url)
+    return parts.netloc, parts.path.strip("/")
+
+
+@contextmanager
+def answering(place: str) -> Iterator[None]:
+    """`EnvironmentProblem` when the endpoint does not answer, or answers that it will not."""
+    import urllib3
+    from minio.error import MinioException, S3Error
+
+    try:
+        yield
+    except S3Error as error:
+        raise EnvironmentProblem(
+            f"{place}: S3 says {error.code} ({error.message}); check the login and the bucket"
+        ) from error
+    except (MinioException, urllib3.exceptions.HTTPError) as error:
+        why = str(getattr(error, "reason", None) or error).splitlines()[0]
+        raise EnvironmentProblem(
+            f"{place}: S3 does not answer ({why}); check the endpoint, or run `redcliff up`"
+        ) from error
+
+
+def sweep_uploads(s3: S3, url: str, *, left: timedelta = LEFT) -> int:
+    """
+    Give up what killed processes left half-uploaded below `url`; returns how many uploads.
+
+    A bucket's lifecycle rule does the same where the endpoint has such rules; many have none.
+    """
+    bucket, prefix = split_url(url)
+    client, begun_before = s3.client(), datetime.now(UTC) - left
+    marker: tuple[str | None, str | None] = (None, None)
+    count = 0
+    with answering(url):
+        while True:
+            # The client has no public call for this; its version is pinned.
+            page = client._list_multipart_uploads(
+                bucket, prefix=f"{prefix}/", key_marker=marker[0], upload_id_marker=marker[1]
+            )
+            for one in page.uploads:
+                begun = one.initiated_time
+                if begun is not None and begun < begun_before and one.upload_id:
+                    client._abort_multipart_upload(bucket, one.object_name, one.upload_id)
+                    count += 1
+            if not page.is_truncated:
+                return count
+            marker = page.next_key_marker, page.next_upload_id_marker

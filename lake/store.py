@@ -1,0 +1,68 @@
+"""
+Where tables and landed bytes are reached: on this machine as they are, on S3 with its login.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import EnvironmentProblem
+from lake.s3 import S3, answering, is_s3, split_url
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store of a profile; it travels to Spark's executors."""
+
+    s3: S3 | None = None
+
+    def delta(self, path: str, version: int | None = None) -> DeltaTable:
+        """The Delta table at a path or URL; `TableNotFoundError` when there is none."""
+        from deltalake import DeltaTable
+
+        return DeltaTable(path, version=version, storage_options=self.options(path))
+
+    def options(self, path: str) -> dict[str, str] | None:
+        """What delta-rs must be told to reach it."""
+        return self._s3(path).delta_options() if is_s3(path) else None
+
+    @contextmanager
+    def at_hand(self, path: str) -> Iterator[Path]:
+        """A file as one of this machine: itself, or a copy for as long as it is read."""
+        if not is_s3(path):
+            yield Path(path)
+            return
+        bucket, key = split_url(path)
+        with tempfile.TemporaryDirectory(prefix="redcliff-landed-") as folder:
+            copy = Path(folder) / "file"
+            with answering(path):
+                self._s3(path).client().fget_object(bucket, key, str(copy))
+            yield copy
+
+    def folders(self, root: str) -> Iterator[str]:
+        """The names of the folders right below a path or URL."""
+        if not is_s3(root):
+            yield from (p.name for p in Path(root).glob("*") if p.is_dir())
+            return
+        bucket, prefix = split_url(root)
+        with answering(root):
+            for one in self._s3(root).client().list_objects(bucket, f"{prefix}/"):
+                if one.is_dir and one.object_name:
+                    yield one.object_name.rstrip("/").rpartition("/")[2]
+
+    def _s3(self, path: str) -> S3:
+        if self.s3 is None:
+            raise EnvironmentProblem(f"{path}: the profile has no section s3 that says where S3 is")
+        return self.s3
+
+
+LOCAL = Store()
+"""This machine alone."""

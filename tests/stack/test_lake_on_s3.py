@@ -1,0 +1,161 @@
+"""The lake and landing on S3: the same tables as in folders, and nothing lost between writers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from catalog.errors import EnvironmentProblem, LedgerBroken
+from catalog.vocabulary import Mode
+from jobs.stack.component import Stack
+from lake.deliveries import DeliveredFile, Delivery, delivery_id
+from lake.landing import CHUNK_BYTES, Landing
+from lake.s3 import S3, sweep_uploads
+from lake.store import Store
+from tests.stack.conftest import REPOSITORY, Cluster
+
+pytestmark = pytest.mark.stack
+DAY = date(2025, 3, 3)
+DEMO = ("demo", "--scale", "0.002", "--days", "2", "--engine", "embedded")
+WRITERS = 8
+
+
+@pytest.fixture
+def s3(stack: Stack) -> S3:
+    """The S3 server of the stack, as a run finds it."""
+    served = stack.component("s3").serves(stack)["s3"]
+    return S3(served["endpoint"], served["access_key"], stack.secret("s3"), served["region"])
+
+
+@pytest.fixture
+def root(stack: Stack, tmp_path: Path) -> str:
+    """A place of the test's own in the bucket."""
+    return f"s3://{stack.component('s3').bucket}/{tmp_path.name}"
+
+
+def delivery(revision: int = 1) -> Delivery:
+    file = DeliveredFile("a.csv", "a" * 64, 3)
+    id_ = delivery_id("a.b", DAY, Mode.APPEND, [file.sha256])
+    received_at = datetime(2025, 3, 4, tzinfo=UTC)
+    return Delivery(id_, "a.b", "health", DAY, revision, Mode.APPEND, (file,), received_at)
+
+
+# --- landing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 3, 6 * CHUNK_BYTES + 7])
+def test_bytes_land_under_their_hash_and_are_at_hand_again(
+    s3: S3, root: str, tmp_path: Path, size: int
+) -> None:
+    landing, content = Landing.at(root, s3), b"x" * size
+    (tmp_path / "人口.csv").write_bytes(content)
+
+    file = landing.put(tmp_path / "人口.csv")
+
+    assert file == DeliveredFile("人口.csv", hashlib.sha256(content).hexdigest(), size)
+    with Store(s3).at_hand(landing.place(file.sha256)) as copy:
+        assert copy.read_bytes() == content
+    assert not copy.exists()
+
+
+def test_the_first_of_many_records_stands(s3: S3, root: str) -> None:
+    together = Barrier(WRITERS)
+
+    def write(revision: int) -> Delivery:
+        landing = Landing.at(root, s3)
+        together.wait()
+        return landing.write_delivery(delivery(revision))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        told = list(pool.map(write, range(1, WRITERS + 1)))
+
+    assert Counter(told) == {Landing.at(root, s3).read_deliveries()[0]: WRITERS}
+
+
+def test_a_receipt_is_written_once(s3: S3, root: str) -> None:
+    landing = Landing.at(root, s3)
+    made = landing.write_delivery(delivery())
+    assert landing.receipt(made) is None
+
+    landing.write_receipt(made, {"reason": "无"})
+
+    with pytest.raises(LedgerBroken, match="has another receipt already"):
+        landing.write_receipt(made, {"reason": "有"})
+    assert landing.receipt(made) == {"reason": "无"}
+    assert landing.delivery("a.b", made.delivery_id) == made
+    assert landing.delivery("a.c", made.delivery_id) is None
+
+
+def test_what_was_half_uploaded_is_given_up(s3: S3, root: str, stack: Stack) -> None:
+    client, bucket = s3.client(), stack.component("s3").bucket
+    prefix = root.rpartition("/")[2]
+    client._create_multipart_upload(bucket, f"{prefix}/objects/half", {})
+
+    assert sweep_uploads(s3, root) == 0  # it may be what a run uploads at this moment
+    assert sweep_uploads(s3, root, left=timedelta(seconds=-60)) == 1
+    assert sweep_uploads(s3, root, left=timedelta(seconds=-60)) == 0
+
+
+def test_a_wrong_login_is_told_without_the_secret(s3: S3, root: str) -> None:
+    wrong = S3(s3.endpoint, s3.access_key, "guessed", s3.region)
+
+    with pytest.raises(EnvironmentProblem, match=r"S3 says \w+.*check the login") as caught:
+        Landing.at(root, wrong).read_deliveries()
+
+    assert "guessed" not in str(caught.value)
+
+
+def test_a_silent_endpoint_is_told(root: str) -> None:
+    nobody = S3("http://127.0.0.1:1", "redcliff", "secret")
+
+    with pytest.raises(EnvironmentProblem, match=r"S3 does not answer .*redcliff up"):
+        Landing.at(root, nobody).read_deliveries()
+
+
+# --- the whole city --------------------------------------------------------------------------
+
+
+def test_the_city_has_the_same_tables_as_in_folders(cluster: Cluster, tmp_path: Path) -> None:
+    local = Cluster(tmp_path / "home", Path("local"))
+
+    on_s3 = cluster(*DEMO, "--profile", str(cluster.profile))
+    in_folders = local(*DEMO)
+
+    assert on_s3["tables"] == in_folders["tables"]
+    assert on_s3["deliveries"] == in_folders["deliveries"]
+    again = cluster("run", "--engine", "embedded", "--profile", str(cluster.profile))
+    assert again["deliveries"] == []
+    assert again["tables"] == on_s3["tables"]
+
+
+def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:
+    table = f"{root}/curated/a__b"
+    rows = pa.table({"k": ["零"], "v": pa.array([0], pa.int64())})
+    write_deltalake(table, rows, storage_options=s3.delta_options())
+
+    words = [root, s3.endpoint, s3.access_key, str(stack.secret_file("s3"))]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.stack.spark_on_s3", *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
+        cwd=REPOSITORY,
+    )
+
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "rows": [{"k": k, "v": v} for k, v in (("零", 0), ("一", 1), ("二", 20), ("三", 30))],
+        "version": 2,  # the second merge of the same transaction was skipped
+    }
