@@ -16,7 +16,7 @@ from catalog.references import CODE_TABLES
 
 FILE = CODE_TABLES / "working_day.csv"
 LEVEL = re.compile(r"(\d+)([hdmy])")
-DAYS = {"h": 1, "d": 1, "m": 30, "y": 365}
+DAYS = {"d": 1, "m": 30, "y": 365}
 
 
 def closed_days(site: Path) -> frozenset[date]:
@@ -52,7 +52,9 @@ def late_from(contract: Contract, newest: date, closed: Container[date]) -> date
         due += timedelta(days=1)
     latency = LEVEL.fullmatch(contract.latency or "1d")
     assert latency is not None
-    return due + timedelta(days=int(latency[1]) * DAYS[latency[2]] + 1)
+    # Business dates are days: a latency of hours passes within the next one.
+    days = 1 if latency[2] == "h" else int(latency[1]) * DAYS[latency[2]]
+    return due + timedelta(days=days + 1)
 
 
 def _later(day: date, number: int, unit: str) -> date:

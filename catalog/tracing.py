@@ -23,7 +23,7 @@ Graph = Mapping[Origin, frozenset[Origin]]
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """One step: `made` is computed from `source`; both are `<layer>.<theme>__<dataset>.<column>`."""
+    """One step: `made` is computed from `source`; both are `<table>.<column>`."""
 
     source: str
     made: str

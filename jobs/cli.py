@@ -256,6 +256,9 @@ def run(
     only: Annotated[
         str | None, typer.Option(metavar="loads|models", help="Only one half of a run.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Deliver and run whatever comes, until stopped.")
+    ] = False,
     strict: Strict = False,
     engine: Engine = None,
     home: Home = None,
@@ -263,12 +266,17 @@ def run(
     json_: Json = False,
 ) -> int:
     """Load what has landed up to a date, then refresh the models."""
+    from catalog.errors import UsageError
     from jobs import display
     from jobs.run import run
     from jobs.selection import select
     from lake.deliveries import DeliveryStatus
 
     settings = _settings(profile, home, engine)
+    if watch:
+        if dataset or provider or theme or only or date_:
+            raise UsageError("--watch runs whatever is due; it goes with no other part of a run")
+        return _watch(settings, json_)
     catalog = _catalog(settings)
     selection = select(catalog, datasets=dataset or (), provider=provider, theme=theme, only=only)
     through = date_.date() if date_ else None
@@ -480,6 +488,16 @@ def sql(
         else:
             WRITERS[wanted](given, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+    return 0
+
+
+def _watch(settings: Settings, as_json: bool) -> int:
+    from jobs.watch import until_signalled, watch
+
+    with until_signalled() as stopped:
+        report = watch(settings, _progress(), stopped)
+    said = f"stopped after {report.runs} runs, {report.deliveries} deliveries loaded"
+    answer(as_json, report.to_json(), said)
     return 0
 
 

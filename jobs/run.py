@@ -13,19 +13,22 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from catalog.catalog import Catalog
+from catalog.compile.openlineage import run_events
 from catalog.contract import Contract
+from catalog.errors import EnvironmentProblem
 from catalog.models import model_inputs, model_order
 from catalog.naming import split_table_name
 from catalog.vocabulary import Theme
 from jobs.context import Context
 from jobs.deliver import land_code_tables, owner
+from jobs.emit import emit
 from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
 from jobs.selection import EVERYTHING, Selection
 from jobs.status import standing
-from lake.deliveries import Delivery
+from lake.deliveries import Delivery, utc_now
 from lake.engine import Engine
 from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
@@ -149,8 +152,21 @@ def run(
         outcome = "ended"
     finally:
         ledger.end_run(run_id, outcome, done)
+    if settings.lineage and (done["deliveries"] or done["models"]):
+        _tell_lineage(context, done, settings.lineage, progress)
     tables = standing(context.tables)
     return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting)
+
+
+def _tell_lineage(
+    context: Context, done: Mapping[str, Any], place: str, progress: Progress
+) -> None:
+    """Send what the run did as events; the run stands also when nobody takes them."""
+    events = run_events(context.catalog, done, context.engine.name, utc_now())
+    try:
+        emit(events, place)
+    except EnvironmentProblem as error:
+        progress.note(str(error))
 
 
 def _record(
