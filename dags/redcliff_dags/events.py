@@ -1,14 +1,15 @@
 """
 What tasks tell Airflow about tables: an event for each that changed, in numbers and ids alone.
 
-Assets are named for tables. An event's partition is the business date of its run; its `extra` has
-the table's version and rows, and the deliveries with their counts. No value of a row, no file
+Assets are named for tables. An event's partition is the business date of what came; its `extra`
+has the table's version and rows, and the deliveries with their counts. No value of a row, no file
 name and no reason is told: they may hold what belongs to a person. `redcliff status` has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk import Asset
@@ -28,29 +29,64 @@ def table_asset(table: str) -> Asset:
     return Asset(table, group="table")
 
 
-def tell_loads(events: Any, answer: Mapping[str, Any]) -> None:
-    """An event for every table with a settled delivery, and for what was held or refused."""
-    by_dataset: dict[str, list[dict[str, Any]]] = {}
+@dataclass(frozen=True)
+class Change:
+    """An event to be told: of which asset, with what, for which business dates."""
+
+    asset: Asset
+    extra: Mapping[str, Any]
+    days: frozenset[str]
+
+
+def tell(context: Any, changes: Sequence[Change]) -> None:
+    """
+    Let the task's success be an event of each of these assets, and of no other.
+
+    Airflow would tell of every outlet that the DAG declares, changed or not. Each business date is
+    a partition; the last change of an asset gives the event's words.
+    """
+    events = context["outlet_events"]
+    for change in changes:
+        events[change.asset].extra.update(change.extra)
+        events[change.asset].add_partitions(sorted(change.days))
+    context["task"].outlets = list({change.asset.name: change.asset for change in changes}.values())
+
+
+def loads(answer: Mapping[str, Any]) -> list[Change]:
+    """A change of every table with a settled delivery, and of what was held or refused."""
+    settled: dict[str, list[Mapping[str, Any]]] = {}
+    changes = []
     for delivery in answer["deliveries"]:
-        told = _numbers(delivery)
         if delivery["status"] == SETTLED:
-            by_dataset.setdefault(delivery["dataset"], []).append(told)
-        elif delivery["status"] in ATTENTION:
-            events.add(ATTENTION[delivery["status"]], extra=told)
-    for dataset, deliveries in by_dataset.items():
+            settled.setdefault(delivery["dataset"], []).append(delivery)
+    for status, asset in ATTENTION.items():
+        told = [delivery for delivery in answer["deliveries"] if delivery["status"] == status]
+        if told:
+            changes.append(_change(asset, {}, told))
+    for dataset, deliveries in settled.items():
         table = table_name(dataset, Layer.CURATED)
-        standing = answer["tables"].get(table, {})
-        events.add(table_asset(table), extra={**standing, "deliveries": deliveries})
+        changes.append(_change(table_asset(table), answer["tables"].get(table, {}), deliveries))
+    return changes
 
 
-def tell_models(events: Any, answer: Mapping[str, Any]) -> None:
-    """An event for every thematic table that a run has changed."""
+def models(answer: Mapping[str, Any], days: frozenset[str]) -> list[Change]:
+    """A change of every thematic table that the run has changed."""
+    changes = []
     for model in answer["models"]:
         if model["upserted"] or model["deleted"]:
             table = table_name(model["dataset"], Layer.THEMATIC)
             numbers = {name: model[name] for name in ("upserted", "deleted", "seconds")}
             standing = answer["tables"].get(table, {})
-            events.add(table_asset(table), extra={**standing, **numbers})
+            changes.append(Change(table_asset(table), {**standing, **numbers}, days))
+    return changes
+
+
+def _change(
+    asset: Asset, standing: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]
+) -> Change:
+    days = frozenset(delivery["business_date"] for delivery in deliveries)
+    told = [_numbers(delivery) for delivery in deliveries]
+    return Change(asset, {**standing, "deliveries": told}, days)
 
 
 def _numbers(delivery: Mapping[str, Any]) -> dict[str, Any]:

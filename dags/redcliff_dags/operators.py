@@ -12,16 +12,19 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from airflow.sdk import AssetAlias, BaseOperator, DagRunState
+from airflow.sdk import BaseOperator, DagRunState
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from redcliff_dags.command import Misused, Running
-from redcliff_dags.events import ATTENTION, HELD, REFUSED, tell_loads, tell_models
+from redcliff_dags.events import ATTENTION, HELD, REFUSED, loads, models, table_asset, tell
 from redcliff_dags.starting import run_id_of, start_run
 
 from catalog.compile.manifest import Batch, Library, Manifest
 
 DELIVERIES, MODELS, RELEASES = "deliveries__{}", "models__{}", "releases"
 """The ids of DAGs, by batch and by theme."""
+
+BUSINESS_DATE = "business_date"
+"""What a started run is for; a scheduled one and one of a backfill have a partition."""
 
 RELEASE, KEEP = "Release", "Keep held"
 """What an officer may answer."""
@@ -92,21 +95,22 @@ class DeliverInbox(RedcliffOperator):
         self._batches = {id_: batch.name for batch in manifest.batches for id_ in batch.tables}
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
-        """One run for each batch and business date with a new delivery."""
-        landed: dict[tuple[str, str], list[str]] = {}
+        """One run for each batch with a new delivery, up to the last day that came for it."""
+        landed: dict[str, list[Mapping[str, Any]]] = {}
         refused, tried = 0, context["ti"].try_number > 1
         for folder in answer["folders"]:
             refused += folder["outcome"] == REFUSED
             # What an earlier try of this task has landed has come too.
             new = folder["outcome"] == "landed" or (tried and folder["status"] == "landed")
             if new and folder["dataset"] in self._batches:
-                key = (self._batches[folder["dataset"]], folder["business_date"])
-                landed.setdefault(key, []).append(folder["delivery_id"])
+                landed.setdefault(self._batches[folder["dataset"]], []).append(folder)
         if refused:
             self.log.warning("%s folders were refused; `redcliff status` says why", refused)
-        for (batch, day), ids in sorted(landed.items(), key=lambda item: item[0][::-1]):
-            run_id = run_id_of("arrival", day, ids)
-            start_run(DELIVERIES.format(batch), run_id, partition=day)
+        for batch, folders in sorted(landed.items()):
+            # A load takes all days up to its own, in their order.
+            day = max(folder["business_date"] for folder in folders)
+            run_id = run_id_of("arrival", day, [folder["delivery_id"] for folder in folders])
+            start_run(DELIVERIES.format(batch), run_id, {BUSINESS_DATE: day})
 
 
 class LoadBatch(RedcliffOperator):
@@ -118,15 +122,16 @@ class LoadBatch(RedcliffOperator):
     """
 
     def __init__(self, *, batch: Batch, closed_days: Sequence[str] = (), **arguments: Any) -> None:
-        outlets = [AssetAlias(DELIVERIES.format(batch.name))]
+        outlets = [*map(table_asset, batch.tables.values()), *ATTENTION.values()]
         super().__init__(outlets=outlets, **arguments)
         self._batch = batch
         self._closed_days = frozenset(() if batch.is_hourly else closed_days)
 
     def said(self, context: Any) -> list[str]:
-        """The datasets of the batch, up to the partition's date; all dates when there is none."""
-        day = context["dag_run"].partition_key
-        by_calendar = context["dag_run"].run_type == "scheduled"
+        """The datasets of the batch, up to the run's business date; all when it has none."""
+        run = context["dag_run"]
+        day = run.partition_key or (run.conf or {}).get(BUSINESS_DATE)
+        by_calendar = run.run_type == "scheduled"
         if by_calendar and day in self._closed_days:
             raise AirflowSkipException(f"offices were closed on {day}: nothing is due")
         datasets = [word for id_ in self._batch.datasets for word in ("--dataset", id_)]
@@ -134,8 +139,7 @@ class LoadBatch(RedcliffOperator):
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
-        events = context["outlet_events"][self.outlets[0]]
-        tell_loads(events, answer)
+        tell(context, loads(answer))
         for delivery in answer["deliveries"]:
             if delivery["status"] not in ATTENTION:
                 continue
@@ -148,7 +152,7 @@ class LoadBatch(RedcliffOperator):
                 asked = ("dataset", "delivery_id", "business_date", "received", "quarantined")
                 conf = {name: delivery[name] for name in asked}
                 conf["batch"] = self._batch.name
-                start_run(RELEASES, f"held__{delivery['delivery_id']}", conf=conf)
+                start_run(RELEASES, f"held__{delivery['delivery_id']}", conf)
 
     def failure(self, answer: Mapping[str, Any]) -> str:
         """The rules that blocked: counts and names, as `redcliff` told them."""
@@ -166,14 +170,15 @@ class RefreshLibrary(RedcliffOperator):
 
     def __init__(self, *, library: Library, **arguments: Any) -> None:
         words = ["run", "--only", "models", "--theme", library.theme]
-        outlets = [AssetAlias(MODELS.format(library.theme))]
+        outlets = [table_asset(table) for table in library.outputs]
         super().__init__(words=words, outlets=outlets, **arguments)
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed."""
         for model, awaited in answer["waiting"].items():
             self.log.warning("%s waits for %s", model, ", ".join(awaited))
-        tell_models(context["outlet_events"][self.outlets[0]], answer)
+        day = context["dag_run"].partition_key
+        tell(context, models(answer, frozenset({day} if day else ())))
 
     def execute(self, context: Any) -> None:
         """
@@ -211,7 +216,7 @@ class RecordDecision(RedcliffOperator):
         if answer["decision"] == "released":
             day, batch = answer["business_date"], context["dag_run"].conf["batch"]
             run_id = run_id_of("release", day, [answer["delivery_id"]])
-            start_run(DELIVERIES.format(batch), run_id, partition=day)
+            start_run(DELIVERIES.format(batch), run_id, {BUSINESS_DATE: day})
 
     def misused(self, told: str) -> None:
         """It is no longer held: nothing is left to decide."""

@@ -2,7 +2,8 @@
 Starting runs of other DAGs from within a task, several in one process.
 
 Airflow's `TriggerDagRunOperator` starts one run a task, and a task costs a process of one to two
-seconds; in 3.3 it cannot say which partition the run is for. The message it sends can.
+seconds. This sends the message that it sends. What the run is for stands in its `conf`: in 3.3.2
+a task cannot name a partition (the supervisor drops the message's `partition_key`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,10 @@ from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 log = logging.getLogger(__name__)
 
 
-def start_run(
-    dag_id: str,
-    run_id: str,
-    *,
-    partition: str | None = None,
-    conf: Mapping[str, Any] | None = None,
-) -> None:
+def start_run(dag_id: str, run_id: str, conf: Mapping[str, Any]) -> None:
     """Start a run of a DAG, once: a run of that id that is there already is left as it is."""
     answer = task_runner.SUPERVISOR_COMMS.send(
-        TriggerDagRun(
-            dag_id=dag_id, run_id=run_id, partition_key=partition, conf=dict(conf or {}) or None
-        )
+        TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=dict(conf))
     )
     if isinstance(answer, ErrorResponse):
         if answer.error == ErrorType.DAGRUN_ALREADY_EXISTS:
@@ -40,7 +33,7 @@ def start_run(
     log.info("started %s, run %s", dag_id, run_id)
 
 
-def run_id_of(cause: str, partition: str, delivery_ids: Iterable[str]) -> str:
+def run_id_of(cause: str, day: str, delivery_ids: Iterable[str]) -> str:
     """The id of the run that these deliveries cause: a second try of a task starts none twice."""
     told = hashlib.sha256(" ".join(sorted(delivery_ids)).encode()).hexdigest()[:12]
-    return f"{cause}__{partition}__{told}"
+    return f"{cause}__{day}__{told}"
