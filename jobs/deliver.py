@@ -68,7 +68,7 @@ def deliver(
         raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
     state = open_state(settings.state_url)
     try:
-        ledger, landing = Ledger(state), Landing.at(settings.landing, settings.s3)
+        ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
         with Leases(state, owner("deliver")).hold(LEASE) as lease:
             landing.sweep()
             door = Door(settings, catalog, ledger, landing, lease, clock)

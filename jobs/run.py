@@ -113,7 +113,7 @@ def run(
     if dataset is not None:
         catalog.get(dataset)
     state = open_state(settings.state_url)
-    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.s3)
+    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
     context = Context(
         settings,
         catalog,
