@@ -40,7 +40,10 @@ def main() -> None:
             scratch=Path(scratch),
         )
         engine = SparkEngine(session, store)
-        words = [w for p in psutil.Process().children(recursive=True) for w in p.cmdline()]
+        started = psutil.Process().children(recursive=True)
+        alive = [one for one in started if one.status() != psutil.STATUS_ZOMBIE]
+        words = [word for one in alive for word in one.cmdline()]
+        assert "pyspark-shell" in words  # the JVM is among them
         shown = any(store.login(root).secret_key in word for word in words)
         with engine.workspace() as workspace:
             workspace.add_rows("given", pa.table({"k": ["一", "二"], "v": [1, 2]}))
