@@ -138,7 +138,7 @@ def demo(
         display.demo_table(report),
         *_reasons(document["deliveries"]),
         f"{report.engine}, {report.seconds:.1f} s. What to try next:",
-        *(f"  redcliff {step}{_same_home(home)}" for step in NEXT_STEPS),
+        *(f"  redcliff {step}{_same_place(home, profile)}" for step in NEXT_STEPS),
     )
     return 0
 
@@ -536,5 +536,7 @@ def _reasons(deliveries: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _same_home(home: Path | None) -> str:
-    return f" --home {shlex.quote(str(home))}" if home else ""
+def _same_place(home: Path | None, profile: str | None) -> str:
+    """The options with which another command works on the same data."""
+    named = {"--home": home, "--profile": profile}
+    return "".join(f" {option} {shlex.quote(str(at))}" for option, at in named.items() if at)

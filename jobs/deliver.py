@@ -70,7 +70,7 @@ def deliver(
         raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
     state = open_state(settings.state_url)
     try:
-        ledger, landing = Ledger(state), Landing.at(settings.landing, settings.s3)
+        ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
         waiting = Leases(state, owner("deliver"), patience=patience, tell=progress.note)
         with waiting.hold(LEASE) as lease:
             landing.sweep()

@@ -138,12 +138,7 @@ def _is_in_use(settings: Settings) -> bool:
     """Whether somebody's data is here: in the home, or where a cluster's profile keeps it."""
     if (settings.home / "state.db").exists():
         return True
-    landed = Landing.at(settings.landing, settings.s3).read_deliveries()
-    state = open_state(settings.state_url)
-    try:
-        return bool(landed or Ledger(state).entries())
-    finally:
-        state.dispose()
+    return not Landing.at(settings.landing, settings.store).is_empty()
 
 
 def _generate(settings: Settings, catalog: Catalog, city: City, progress: Progress) -> None:

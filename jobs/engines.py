@@ -47,12 +47,12 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
         raise EnvironmentProblem(
             f"the engine spark needs {', '.join(missing)}, not fetched yet; run `make setup`"
         )
-    if settings.s3 is not None and (missing := missing_jars(lock=S3_LOCK)):
-        raise EnvironmentProblem(
-            f"Spark needs {len(missing)} jars for S3, not fetched yet; run `make cluster`"
-        )
     jars = delta_jars()
     if settings.s3 is not None:
+        if missing := missing_jars(lock=S3_LOCK):
+            raise EnvironmentProblem(
+                f"Spark needs {len(missing)} jars for S3, not fetched yet; run `make cluster`"
+            )
         jars += s3_jars()
     session = start_session(
         settings.spark,

@@ -124,7 +124,7 @@ def run(
             )
     started = time.monotonic()
     state = open_state(settings.state_url)
-    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.s3)
+    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
     context = Context(
         settings,
         catalog,

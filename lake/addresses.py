@@ -7,6 +7,7 @@ follows from the section `stack`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,21 +26,19 @@ class SparkMaster:
     """
     Where Spark runs: `local[*]`, `spark://HOST:PORT`, `yarn` or `k8s://…`.
 
-    `conf` are further settings of Spark, which win over redcliff's own. `archive` is what
-    `redcliff pack` made, for executors that do not see this machine's Python; `python` is the
-    interpreter there.
+    `conf` are further settings of Spark, which win over redcliff's own. `python` is the
+    interpreter of the executors, which must find redcliff's packages.
     """
 
     master: str = LOCAL_MASTER
     secret: str | None = field(default=None, repr=False)
     conf: Mapping[str, str] = field(default_factory=dict)
-    archive: Path | None = None
     python: str | None = None
 
     @property
-    def is_local(self) -> bool:
-        """Whether driver and executors are one process of this machine."""
-        return self.master.startswith("local")
+    def is_here(self) -> bool:
+        """Whether all of Spark is on this machine: nobody else has to reach the driver."""
+        return re.match(r"local|spark://(127\.|localhost)", self.master) is not None
 
 
 THIS_MACHINE = SparkMaster()
@@ -60,35 +59,34 @@ class _Spark(_Section):
     master: str = Field(default=LOCAL_MASTER, pattern=r"^(local(\[.+\])?|yarn|(spark|k8s)://\S+)$")
     secret_file: Path | None = None
     conf: dict[str, str | int | float | bool] = {}
-    archive: Path | None = None
     python: str | None = None
 
 
-S = TypeVar("S", bound=_Section)
+M = TypeVar("M", bound=BaseModel)
 
 
 def s3_address(value: Any, home: Path) -> S3 | None:
     """What the section `s3` says; None without one."""
     if value is None:
         return None
-    section = _read("s3", _S3, value)
+    section = read_section("s3", _S3, value)
     secret = _secret("s3", home / section.secret_file)
     return S3(section.endpoint.rstrip("/"), section.access_key, secret, section.region)
 
 
 def spark_master(value: Any, home: Path) -> SparkMaster:
     """What the section `spark` says; this machine without one."""
-    section = _read("spark", _Spark, value or {})
+    section = read_section("spark", _Spark, value or {})
     return SparkMaster(
         section.master,
         _secret("spark", home / section.secret_file) if section.secret_file else None,
         {key: _spark_value(item) for key, item in section.conf.items()},
-        home / section.archive if section.archive else None,
         section.python,
     )
 
 
-def _read(name: str, kind: type[S], value: Any) -> S:
+def read_section(name: str, kind: type[M], value: Any) -> M:
+    """A section of a profile as its model; `UsageError` names the first key that does not fit."""
     try:
         return kind.model_validate(value)
     except ValidationError as error:

@@ -23,7 +23,7 @@ from typing import Any
 from catalog.errors import LedgerBroken, UsageError
 from lake.deliveries import DeliveredFile, Delivery
 from lake.objects import Objects, open_objects, writable
-from lake.s3 import S3
+from lake.store import LOCAL, Store
 
 CHUNK_BYTES = 1 << 20
 DELIVERIES = "deliveries"
@@ -37,9 +37,9 @@ class Landing:
         self._objects = objects
 
     @classmethod
-    def at(cls, root: str, s3: S3 | None = None) -> Landing:
+    def at(cls, root: str, store: Store = LOCAL) -> Landing:
         """The landing area below a path or an S3 URL."""
-        return cls(open_objects(root, s3))
+        return cls(open_objects(root, store))
 
     def put(self, path: Path) -> DeliveredFile:
         """
@@ -89,6 +89,10 @@ class Landing:
         ]
         deliveries = [self._read_delivery(name) for name in records]
         return sorted(deliveries, key=lambda d: (d.dataset, *d.order))
+
+    def is_empty(self) -> bool:
+        """Whether no delivery was ever recorded."""
+        return next(self._objects.names(DELIVERIES), None) is None
 
     def write_receipt(self, delivery: Delivery, document: Mapping[str, Any]) -> None:
         """

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from catalog.errors import EnvironmentProblem
-from lake.s3 import S3, SECONDS, answering, is_s3, split_url, sweep_uploads
+from lake.s3 import S3, answering, connections, is_s3, split_folder, sweep_uploads
+from lake.store import Store
 
 INCOMING = "incoming"
 
@@ -55,13 +56,9 @@ class Objects(Protocol):
         """Remove what killed processes left half-written."""
 
 
-def open_objects(root: str, s3: S3 | None) -> Objects:
+def open_objects(root: str, store: Store) -> Objects:
     """The objects below a path or an S3 URL."""
-    if not is_s3(root):
-        return Folder(Path(root))
-    if s3 is None:
-        raise EnvironmentProblem(f"{root}: the profile has no section s3 that says where S3 is")
-    return Bucket(root, s3)
+    return Bucket(root, store.login(root)) if is_s3(root) else Folder(Path(root))
 
 
 class Folder:
@@ -138,9 +135,10 @@ class Bucket:
 
     def __init__(self, root: str, s3: S3) -> None:
         self.root = root
-        self._bucket, self._prefix = split_url(root)
+        self._bucket, self._prefix = split_folder(root)
         self._s3 = s3
         self._client = s3.client()
+        self._connections = connections()
 
     def place(self, name: str) -> str:
         """A URL."""
@@ -175,7 +173,7 @@ class Bucket:
             found = self._client.list_objects(self._bucket, f"{self._key(folder)}/", recursive=True)
             for one in found:
                 if one.object_name and not one.is_dir:
-                    yield one.object_name.removeprefix(f"{self._prefix}/")
+                    yield one.object_name.removeprefix(self._prefix)
 
     def put(self, name: str, content: bytes) -> None:
         """
@@ -183,13 +181,11 @@ class Bucket:
 
         The client's own call cannot carry the condition, a signed address can.
         """
-        import urllib3
-
         with answering(self.root):
             url = self._client.presigned_put_object(
                 self._bucket, self._key(name), expires=PUT_WITHIN
             )
-            answer = urllib3.PoolManager(timeout=SECONDS).request(
+            answer = self._connections.request(
                 "PUT", url, body=content, headers={"If-None-Match": "*"}
             )
         if answer.status not in (200, PRECONDITION_FAILED):
@@ -215,7 +211,7 @@ class Bucket:
         sweep_uploads(self._s3, self.root)
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}/{name}" if self._prefix else name
+        return self._prefix + name
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from catalog.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
+    import urllib3
     from minio import Minio
 
 SCHEME = "s3"
@@ -52,20 +53,18 @@ class S3:
     def client(self, *, seconds: float = SECONDS, tries: int = TRIES) -> Minio:
         """The client for what is neither a table's nor an engine's."""
         try:
-            import urllib3
             from minio import Minio
         except ImportError as error:
             raise EnvironmentProblem(
                 f"the package {error.name} is missing, which S3 needs; run: make cluster"
             ) from error
-        retries = urllib3.Retry(total=tries, backoff_factor=0.2, status_forcelist=(500, 502, 503))
         return Minio(
             self.address,
             self.access_key,
             self.secret_key,
             secure=self.is_secure,
             region=self.region,
-            http_client=urllib3.PoolManager(timeout=seconds, retries=retries if tries else False),
+            http_client=connections(seconds=seconds, tries=tries),
         )
 
     def delta_options(self) -> dict[str, str]:
@@ -83,6 +82,14 @@ class S3:
         }
 
 
+def connections(*, seconds: float = SECONDS, tries: int = TRIES) -> urllib3.PoolManager:
+    """HTTP connections that try again, unless `tries` is 0, when the server stumbles."""
+    import urllib3
+
+    retries = urllib3.Retry(total=tries, backoff_factor=0.2, status_forcelist=(500, 502, 503))
+    return urllib3.PoolManager(timeout=seconds, retries=retries if tries else False)
+
+
 def is_s3(place: str) -> bool:
     """Whether the place is an S3 URL, not a path of this machine."""
     return place.startswith(f"{SCHEME}://")
@@ -97,6 +104,17 @@ def split_url(url: str) -> tuple[str, str]:
     """
     parts = urlsplit(url)
     return parts.netloc, parts.path.strip("/")
+
+
+def split_folder(url: str) -> tuple[str, str]:
+    """
+    Bucket and prefix of what lies below a URL; the prefix ends with a slash, or is empty.
+
+    >>> split_folder("s3://city/lake"), split_folder("s3://city")
+    (('city', 'lake/'), ('city', ''))
+    """
+    bucket, key = split_url(url)
+    return bucket, f"{key}/" if key else ""
 
 
 @contextmanager
@@ -124,7 +142,7 @@ def sweep_uploads(s3: S3, url: str, *, left: timedelta = LEFT) -> int:
 
     A bucket's lifecycle rule does the same where the endpoint has such rules; many have none.
     """
-    bucket, prefix = split_url(url)
+    bucket, prefix = split_folder(url)
     client, begun_before = s3.client(), datetime.now(UTC) - left
     marker: tuple[str | None, str | None] = (None, None)
     count = 0
@@ -132,7 +150,7 @@ def sweep_uploads(s3: S3, url: str, *, left: timedelta = LEFT) -> int:
         while True:
             # The client has no public call for this; its version is pinned.
             page = client._list_multipart_uploads(
-                bucket, prefix=f"{prefix}/", key_marker=marker[0], upload_id_marker=marker[1]
+                bucket, prefix=prefix, key_marker=marker[0], upload_id_marker=marker[1]
             )
             for one in page.uploads:
                 begun = one.initiated_time

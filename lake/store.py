@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import EnvironmentProblem
-from lake.s3 import S3, answering, is_s3, split_url
+from lake.s3 import S3, answering, is_s3, split_folder, split_url
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -32,7 +32,7 @@ class Store:
 
     def options(self, path: str) -> dict[str, str] | None:
         """What delta-rs must be told to reach it."""
-        return self._s3(path).delta_options() if is_s3(path) else None
+        return self.login(path).delta_options() if is_s3(path) else None
 
     @contextmanager
     def at_hand(self, path: str) -> Iterator[Path]:
@@ -41,27 +41,36 @@ class Store:
             yield Path(path)
             return
         bucket, key = split_url(path)
+        client = self.login(path).client()
         with tempfile.TemporaryDirectory(prefix="redcliff-landed-") as folder:
             copy = Path(folder) / "file"
             with answering(path):
-                self._s3(path).client().fget_object(bucket, key, str(copy))
+                client.fget_object(bucket, key, str(copy))
             yield copy
 
-    def folders(self, root: str) -> Iterator[str]:
-        """The names of the folders right below a path or URL."""
-        if not is_s3(root):
-            yield from (p.name for p in Path(root).glob("*") if p.is_dir())
-            return
-        bucket, prefix = split_url(root)
-        with answering(root):
-            for one in self._s3(root).client().list_objects(bucket, f"{prefix}/"):
-                if one.is_dir and one.object_name:
-                    yield one.object_name.rstrip("/").rpartition("/")[2]
+    def tables(self, root: str) -> Iterator[tuple[str, str]]:
+        """Layer and folder of every Delta table below a path or URL, by their names alone."""
+        if is_s3(root):
+            for layer in self._folders(root):
+                # A table's log is the first that is written of it.
+                yield from ((layer, folder) for folder in self._folders(f"{root}/{layer}"))
+        else:
+            for log in Path(root).glob("*/*/_delta_log"):
+                yield log.parent.parent.name, log.parent.name
 
-    def _s3(self, path: str) -> S3:
+    def login(self, path: str) -> S3:
+        """Where S3 is; `EnvironmentProblem` when the profile does not say so."""
         if self.s3 is None:
             raise EnvironmentProblem(f"{path}: the profile has no section s3 that says where S3 is")
         return self.s3
+
+    def _folders(self, url: str) -> Iterator[str]:
+        bucket, prefix = split_folder(url)
+        client = self.login(url).client()
+        with answering(url):
+            for one in client.list_objects(bucket, prefix):
+                if one.is_dir and one.object_name:
+                    yield one.object_name.removeprefix(prefix).rstrip("/")
 
 
 LOCAL = Store()

@@ -97,12 +97,7 @@ class Tables:
 
     def names(self) -> list[str]:
         """The names of all tables that exist, sorted."""
-        found = (
-            f"{layer}.{folder}"
-            for layer in self._store.folders(self.root)
-            for folder in self._store.folders(f"{self.root}/{layer}")
-        )
-        return sorted(table for table in found if self.open(table) is not None)
+        return sorted(f"{layer}.{folder}" for layer, folder in self._store.tables(self.root))
 
     def open(self, table: str) -> DeltaTable | None:
         """The table as it stands now, or None when it does not exist."""

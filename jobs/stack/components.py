@@ -10,11 +10,10 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from catalog.errors import EnvironmentProblem, UsageError
 from jobs.stack.component import Component, Stack
 from jobs.stack.record import stack_folder
+from lake.addresses import read_section
 from lake.servers import CLUSTER
 from lake.settings import SECTION, Settings
 
@@ -80,13 +79,7 @@ def check_packages(stack: Stack) -> None:
 def _component(name: str, keys: Any) -> Component:
     module, _, kind = CLASSES[name].partition(":")
     component: type[Component] = getattr(importlib.import_module(module), kind)
-    try:
-        return component.model_validate(keys or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in (SECTION, name, *first["loc"]))
-        known = ", ".join(component.model_fields)
-        raise UsageError(f"{key}: {first['msg']}; known: {known}") from error
+    return read_section(f"{SECTION}.{name}", component, keys or {})
 
 
 def _address(value: Any) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jobs.stack.component import Component, Service, Stack
+from lake import s3
 from lake.servers import fetch_s3_server, s3_server
 
 if TYPE_CHECKING:
@@ -84,17 +85,11 @@ class S3(Component):
 
     def client(self, stack: Stack) -> Minio:
         """A client that gives up soon."""
-        import urllib3
-        from minio import Minio
+        return self.login(stack).client(seconds=SECONDS, tries=0)
 
-        return Minio(
-            self.address(stack),
-            USER,
-            stack.secret("s3"),
-            secure=False,
-            region=REGION,
-            http_client=urllib3.PoolManager(timeout=SECONDS, retries=False),
-        )
+    def login(self, stack: Stack) -> s3.S3:
+        """The server as a run finds it."""
+        return s3.S3(f"http://{self.address(stack)}", USER, stack.secret("s3"), REGION)
 
     def address(self, stack: Stack) -> str:
         """Host and port as clients write them."""
@@ -102,9 +97,15 @@ class S3(Component):
 
     def serves(self, stack: Stack) -> dict[str, Any]:
         """The section `s3`."""
-        address = {"endpoint": f"http://{self.address(stack)}", "region": REGION}
-        login = {"access_key": USER, "secret_file": stack.secret_file("s3")}
-        return {"s3": {**address, **login}}
+        login = self.login(stack)
+        return {
+            "s3": {
+                "endpoint": login.endpoint,
+                "access_key": login.access_key,
+                "secret_file": stack.secret_file("s3"),
+                "region": login.region,
+            }
+        }
 
     def endpoint(self, stack: Stack) -> str:
         """The URL, the bucket and the login."""

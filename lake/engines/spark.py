@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -79,8 +80,6 @@ MEMORY = "2g"
 """The driver's heap, which in local mode is all there is."""
 
 LOOPBACK = "127.0.0.1"
-UNPACKED = "redcliff"
-"""The folder of an executor into which the archive of `redcliff pack` is unpacked."""
 
 JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 """
@@ -123,10 +122,20 @@ def start_session(
     os.environ["JAVA_HOME"] = str(java_home)
     os.environ["PYSPARK_PYTHON"] = where.python or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost"
+    if logins := _logins(where, store.s3):
+        secrets = scratch / "secrets.conf"
+        secrets.touch(mode=0o600)
+        lines = [f"{key}={value}\n".replace("\\", r"\\") for key, value in logins.items()]
+        secrets.write_text("".join(lines), encoding="utf-8")
+        words = ("--load-spark-defaults", "--properties-file", str(secrets), "pyspark-shell")
+        os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(words)
     builder: Any = SparkSession.builder
     builder = builder.master(where.master).appName("redcliff")
-    for key, value in (SETTINGS | _storage(store.s3) | _cluster(where)).items():
+    settings = SETTINGS | _storage(store.s3)
+    if where.is_here:
+        os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost"
+        settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    for key, value in settings.items():
         builder = builder.config(key, value)
     options = f"-Duser.timezone=UTC -Dlog4j2.configurationFile={log4j.as_uri()} {JAVA_OPTIONS}"
     builder = (
@@ -154,27 +163,21 @@ def _storage(s3: S3 | None) -> dict[str, str]:
         "spark.hadoop.fs.s3a.endpoint": s3.endpoint,
         "spark.hadoop.fs.s3a.endpoint.region": s3.region,
         "spark.hadoop.fs.s3a.path.style.access": "true",
-        "spark.hadoop.fs.s3a.access.key": s3.access_key,
-        "spark.hadoop.fs.s3a.secret.key": s3.secret_key,
     }
 
 
-def _cluster(where: SparkMaster) -> dict[str, str]:
-    """What a session needs that does not run in this process alone."""
+def _logins(where: SparkMaster, s3: S3 | None) -> dict[str, str]:
+    """
+    Settings that are secret: a file tells them to the JVM, whose command line everybody may read.
+    """
     settings: dict[str, str] = {}
-    if where.is_local or LOOPBACK in where.master:
-        settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
+    if s3 is not None:
+        settings["spark.hadoop.fs.s3a.access.key"] = s3.access_key
+        settings["spark.hadoop.fs.s3a.secret.key"] = s3.secret_key
     if where.secret is not None:
-        settings |= {
-            "spark.authenticate": "true",
-            "spark.authenticate.secret": where.secret,
-            "spark.network.crypto.enabled": "true",
-        }
-    if where.archive is not None:
-        settings |= {
-            "spark.archives": f"{where.archive}#{UNPACKED}",
-            "spark.executorEnv.PYTHONPATH": UNPACKED,
-        }
+        settings["spark.authenticate"] = "true"
+        settings["spark.authenticate.secret"] = where.secret
+        settings["spark.network.crypto.enabled"] = "true"
     return settings
 
 

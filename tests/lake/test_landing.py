@@ -203,7 +203,7 @@ def test_leftovers_of_a_crash_are_swept_and_the_rest_stays(
     landing.put(tmp_path / "a.csv")
     landing.write_delivery(delivery())
     kept = tree(tmp_path / "landing")
-    leftover, written = ((tmp_path / "landing") / "incoming" / name for name in ("tmp0", "tmp1"))
+    leftover, written = (tmp_path / "landing" / "incoming" / name for name in ("tmp0", "tmp1"))
     for path in (leftover, written):
         path.write_bytes(b"half")
     os.utime(leftover, (time.time() - 2 * LEFT_SECONDS,) * 2)

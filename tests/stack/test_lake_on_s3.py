@@ -34,8 +34,8 @@ WRITERS = 8
 @pytest.fixture
 def s3(stack: Stack) -> S3:
     """The S3 server of the stack, as a run finds it."""
-    served = stack.component("s3").serves(stack)["s3"]
-    return S3(served["endpoint"], served["access_key"], stack.secret("s3"), served["region"])
+    found: S3 = stack.component("s3").login(stack)
+    return found
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def delivery(revision: int = 1) -> Delivery:
 def test_bytes_land_under_their_hash_and_are_at_hand_again(
     s3: S3, root: str, tmp_path: Path, size: int
 ) -> None:
-    landing, content = Landing.at(root, s3), b"x" * size
+    landing, content = Landing.at(root, Store(s3)), b"x" * size
     (tmp_path / "人口.csv").write_bytes(content)
 
     file = landing.put(tmp_path / "人口.csv")
@@ -73,18 +73,18 @@ def test_the_first_of_many_records_stands(s3: S3, root: str) -> None:
     together = Barrier(WRITERS)
 
     def write(revision: int) -> Delivery:
-        landing = Landing.at(root, s3)
+        landing = Landing.at(root, Store(s3))
         together.wait()
         return landing.write_delivery(delivery(revision))
 
     with ThreadPoolExecutor(WRITERS) as pool:
         told = list(pool.map(write, range(1, WRITERS + 1)))
 
-    assert Counter(told) == {Landing.at(root, s3).read_deliveries()[0]: WRITERS}
+    assert Counter(told) == {Landing.at(root, Store(s3)).read_deliveries()[0]: WRITERS}
 
 
 def test_a_receipt_is_written_once(s3: S3, root: str) -> None:
-    landing = Landing.at(root, s3)
+    landing = Landing.at(root, Store(s3))
     made = landing.write_delivery(delivery())
     assert landing.receipt(made) is None
 
@@ -111,7 +111,7 @@ def test_a_wrong_login_is_told_without_the_secret(s3: S3, root: str) -> None:
     wrong = S3(s3.endpoint, s3.access_key, "guessed", s3.region)
 
     with pytest.raises(EnvironmentProblem, match=r"S3 says \w+.*check the login") as caught:
-        Landing.at(root, wrong).read_deliveries()
+        Landing.at(root, Store(wrong)).read_deliveries()
 
     assert "guessed" not in str(caught.value)
 
@@ -120,7 +120,7 @@ def test_a_silent_endpoint_is_told(root: str) -> None:
     nobody = S3("http://127.0.0.1:1", "redcliff", "secret")
 
     with pytest.raises(EnvironmentProblem, match=r"S3 does not answer .*redcliff up"):
-        Landing.at(root, nobody).read_deliveries()
+        Landing.at(root, Store(nobody)).read_deliveries()
 
 
 # --- the whole city --------------------------------------------------------------------------
@@ -137,6 +137,9 @@ def test_the_city_has_the_same_tables_as_in_folders(cluster: Cluster, tmp_path: 
     again = cluster("run", "--engine", "embedded", "--profile", str(cluster.profile))
     assert again["deliveries"] == []
     assert again["tables"] == on_s3["tables"]
+    words = "SELECT count(*) AS n FROM thematic.population__person"
+    asked = cluster("sql", words, "--engine", "embedded", "--profile", str(cluster.profile))
+    assert asked["rows"] == [[on_s3["tables"]["thematic.population__person"]["rows"]]]
 
 
 def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:
@@ -158,4 +161,5 @@ def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) ->
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "rows": [{"k": k, "v": v} for k, v in (("零", 0), ("一", 1), ("二", 20), ("三", 30))],
         "version": 2,  # the second merge of the same transaction was skipped
+        "shown": False,  # the secret, on a command line
     }
