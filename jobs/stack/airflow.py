@@ -28,6 +28,8 @@ from jobs.stack.postgres import Postgres
 USER = "admin"
 SECONDS = 5.0
 DAGS = Path("dags")
+HOST = "AIRFLOW__API__HOST"
+"""The environment wins over what the stack writes, and so it is looked at too."""
 
 PARTS = {
     "airflow-api": ("api-server",),
@@ -77,11 +79,13 @@ class Airflow(Component):
 
     def check(self, stack: Stack) -> None:
         """`UsageError` when others could log in with the one password."""
-        if self.auth_manager is None and stack.address not in LOOPBACK:
+        named = stack.environ.get(HOST)
+        address = named or stack.address
+        if self.auth_manager is None and address not in LOOPBACK:
             raise UsageError(
-                f"stack.address is {stack.address}, and Airflow's one demo login is for this "
-                "machine alone: name an auth manager in stack.airflow.auth_manager, or listen on "
-                "127.0.0.1"
+                f"{HOST if named else 'stack.address'} is {address}, and Airflow's one demo login "
+                "is for this machine alone: name an auth manager in stack.airflow.auth_manager, "
+                "or listen on 127.0.0.1"
             )
 
     def services(self, stack: Stack) -> list[Service]:

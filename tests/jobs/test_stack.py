@@ -185,6 +185,50 @@ def test_spark_s_worker_registers_with_the_master_of_the_profile(settings: Setti
     assert stack.secret("spark") in (stack.folder / "spark/conf/daemons.conf").read_text()
 
 
+@pytest.mark.parametrize(
+    ("address", "environ", "said"),
+    [
+        pytest.param("0.0.0.0", {}, "^stack.address is 0.0.0.0, and", id="profile"),
+        pytest.param(
+            "127.0.0.1",
+            {"AIRFLOW__API__HOST": "10.0.0.7"},
+            "^AIRFLOW__API__HOST is 10.0.0.7, and",
+            id="environment",
+        ),
+    ],
+)
+def test_airflow_s_demo_login_is_for_this_machine_alone(
+    settings: Settings, address: str, environ: dict[str, str], said: str
+) -> None:
+    section: dict[str, Any] = {"address": address, "postgres": {}, "airflow": {}}
+    stack = load_stack(replace(settings, stack=section), environ)
+    section["airflow"] = {"auth_manager": "airflow.providers.fab.FabAuthManager"}
+    guarded = load_stack(replace(settings, stack=section), environ)
+
+    with pytest.raises(UsageError, match=said):
+        stack.components["airflow"].check(stack)
+    guarded.components["airflow"].check(guarded)
+
+
+def test_airflow_s_secrets_stand_in_its_own_files_alone(settings: Settings) -> None:
+    section = {"postgres": {"port": 5}, "airflow": {"port": 6, "tasks": 3}}
+    stack = load_stack(replace(settings, stack=section), os.environ)
+
+    services = stack.components["airflow"].services(stack)
+
+    written = (stack.folder / "airflow" / "airflow.cfg").read_text()
+    assert "parallelism = 3" in written
+    assert f"redcliff:{stack.secret('postgres')}@127.0.0.1:5/airflow" in written
+    assert stack.secret("airflow") in (stack.folder / "airflow/passwords.json").read_text()
+    secrets = {file.read_text().strip() for file in (stack.folder / "secrets").iterdir()}
+    assert len(secrets) == 5
+    for service in services:
+        told = (*service.argv, *service.environ.values())
+        assert [secret for secret in secrets if any(secret in word for word in told)] == []
+    for name in ("airflow.cfg", "passwords.json"):
+        assert stat.S_IMODE((stack.folder / "airflow" / name).stat().st_mode) == 0o600
+
+
 # --- places, secrets, templates --------------------------------------------------------------
 
 

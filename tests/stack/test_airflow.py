@@ -155,6 +155,13 @@ class Scheduled:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def dags(self) -> set[str]:
+        return {dag["dag_id"] for dag in self.ask("/api/v2/dags?limit=100")["dags"]}
+
+    def import_errors(self) -> list[Any]:
+        errors: list[Any] = self.ask("/api/v2/importErrors")["import_errors"]
+        return errors
+
     def runs(self, *states: str) -> list[dict[str, Any]]:
         runs: list[dict[str, Any]] = []
         while True:
@@ -233,9 +240,11 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Ite
 def test_it_answers_on_loopback_alone_and_shows_the_dags_of_all_contracts(
     scheduled: Scheduled, catalog: Catalog
 ) -> None:
-    dags = {dag["dag_id"] for dag in scheduled.ask("/api/v2/dags?limit=100")["dags"]}
+    # The DAG file is read for the first time soon after the processor has said that it is well.
+    scheduled.until(lambda: scheduled.dags() or scheduled.import_errors(), 60)
 
-    assert scheduled.ask("/api/v2/importErrors")["import_errors"] == []
+    assert scheduled.import_errors() == []
+    dags = scheduled.dags()
     providers = {c.provider for c in catalog.sources() if c.theme != "reference"}
     assert {f"deliveries__{name}" for name in providers} <= dags
     assert {f"models__{c.theme}" for c in catalog.thematic()} <= dags
@@ -375,7 +384,7 @@ def test_a_contract_that_is_added_is_loaded_and_one_that_is_removed_is_retired(
     contract.unlink()
     scheduled.until(lambda: name not in scheduled.ask(dag)["description"])
 
-    assert scheduled.ask("/api/v2/importErrors")["import_errors"] == []
+    assert scheduled.import_errors() == []
     assert "curated.benefit__old_age_allowance" in scheduled.versions()
 
 
