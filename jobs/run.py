@@ -47,6 +47,7 @@ class RunReport:
     What a run did: its deliveries, its models, and the tables as they stand after it.
 
     `waiting` names for every model that was not refreshed the datasets that it awaits.
+    `run_date` is the one that was asked for, or the newest business date that has settled.
     """
 
     engine: str
@@ -55,11 +56,13 @@ class RunReport:
     models: tuple[Refreshed, ...]
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    run_date: date | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
         return {
             "engine": self.engine,
+            "date": self.run_date.isoformat() if self.run_date else None,
             "seconds": round(self.seconds, 3),
             "deliveries": [delivery_row(loaded) for loaded in self.deliveries],
             "models": [model_row(one) for one in self.models],
@@ -155,7 +158,7 @@ def run(
     if settings.lineage and (done["deliveries"] or done["models"]):
         _tell_lineage(context, done, settings.lineage, progress)
     tables = standing(context.tables)
-    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting)
+    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting, run_date)
 
 
 def _tell_lineage(

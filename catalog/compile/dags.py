@@ -8,7 +8,7 @@ from catalog.calendar import closed_days, is_hourly
 from catalog.catalog import Catalog
 from catalog.compile.manifest import Batch, Library, Manifest, files_hash
 from catalog.contract import Contract
-from catalog.models import model_inputs
+from catalog.models import model_inputs, model_order
 from catalog.naming import table_name
 from catalog.vocabulary import Layer, Theme
 
@@ -20,7 +20,8 @@ def compile_manifest(catalog: Catalog) -> Manifest:
     The manifest of a site.
 
     One batch for the code tables, which others are judged by, and one for each department that
-    provides something else; one library for each theme that has models.
+    provides something else; one library for each theme that has models, each after those that its
+    first model reads.
     """
     by_batch: dict[str, list[Contract]] = {}
     for contract in catalog.sources():
@@ -28,11 +29,11 @@ def compile_manifest(catalog: Catalog) -> Manifest:
         name = CODE_TABLES_BATCH if is_code_table else contract.provider
         by_batch.setdefault(name, []).append(contract)
     batches = [_batch(catalog, name, contracts) for name, contracts in sorted(by_batch.items())]
-    libraries = [_library(catalog, theme) for theme in Theme]
+    themes = dict.fromkeys(contract.theme for contract in model_order(catalog))
     return Manifest(
         files_hash(catalog.site),
         tuple(batches),
-        tuple(library for library in libraries if library.outputs),
+        tuple(_library(catalog, theme) for theme in themes),
         tuple(day.isoformat() for day in sorted(closed_days(catalog.site))),
     )
 

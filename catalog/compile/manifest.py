@@ -62,7 +62,8 @@ class Manifest:
     """
     All batches and libraries of a site, and the days on which offices are closed (ISO dates).
 
-    `files_hash` tells which files it was compiled from.
+    Libraries stand in the order in which they are best refreshed. `files_hash` tells which files
+    it was compiled from.
     """
 
     files_hash: str

@@ -8,7 +8,7 @@ name and no reason is told: they may hold what belongs to a person. `redcliff st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,17 @@ def tell(context: Any, changes: Sequence[Change]) -> None:
     context["task"].outlets = list({change.asset.name: change.asset for change in changes}.values())
 
 
+def possibly(tables: Iterable[str], answer: Mapping[str, Any]) -> list[Change]:
+    """
+    A change of each of these tables that is there, for who cannot know what has changed: an
+    earlier try may have done the work and died before it could tell.
+    """
+    day = answer["date"]
+    days = frozenset({day} if day else ())
+    standing = answer["tables"]
+    return [Change(table_asset(name), standing[name], days) for name in tables if name in standing]
+
+
 def loads(answer: Mapping[str, Any]) -> list[Change]:
     """A change of every table with a settled delivery, and of what was held or refused."""
     settled: dict[str, list[Mapping[str, Any]]] = {}
@@ -69,9 +80,10 @@ def loads(answer: Mapping[str, Any]) -> list[Change]:
     return changes
 
 
-def models(answer: Mapping[str, Any], days: frozenset[str]) -> list[Change]:
-    """A change of every thematic table that the run has changed."""
+def models(answer: Mapping[str, Any]) -> list[Change]:
+    """A change of every thematic table that the run has changed, for its date."""
     changes = []
+    days = frozenset({answer["date"]} if answer["date"] else ())
     for model in answer["models"]:
         if model["upserted"] or model["deleted"]:
             table = table_name(model["dataset"], Layer.THEMATIC)

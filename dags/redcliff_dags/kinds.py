@@ -41,7 +41,7 @@ from catalog.compile.manifest import Manifest
 ZONE = "Asia/Shanghai"
 DAY = "%Y-%m-%d"
 LOAD, REFRESH = "load", "refresh"
-LOADS_FIRST = 10
+LOADS_FIRST = 100
 """Deliveries go before models where slots are scarce: fewer refreshes see more changes."""
 
 # No start date: with one, a new DAG runs for the day before at once. Backfills name their days.
@@ -94,8 +94,12 @@ def deliveries(manifest: Manifest) -> Iterator[DAG]:
 
 
 def models(manifest: Manifest) -> Iterator[DAG]:
-    """One DAG for each theme with models, started by any event of any table that it reads."""
-    for library in manifest.libraries:
+    """
+    One DAG for each theme with models, started by any event of any table that it reads.
+
+    What others read goes first where slots are scarce, so that these see all of it at once.
+    """
+    for place_in_order, library in enumerate(manifest.libraries):
         inputs = AssetAny(*(table_asset(table) for table in library.inputs))
         with DAG(
             MODELS.format(library.theme),
@@ -104,7 +108,11 @@ def models(manifest: Manifest) -> Iterator[DAG]:
             tags=["models", library.theme],
             **COMMON,
         ) as dag:
-            RefreshLibrary(task_id=REFRESH, library=library)
+            RefreshLibrary(
+                task_id=REFRESH,
+                library=library,
+                priority_weight=len(manifest.libraries) - place_in_order,
+            )
         yield dag
 
 

@@ -15,7 +15,16 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, DagRunState
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from redcliff_dags.command import Misused, Running
-from redcliff_dags.events import ATTENTION, HELD, REFUSED, loads, models, table_asset, tell
+from redcliff_dags.events import (
+    ATTENTION,
+    HELD,
+    REFUSED,
+    loads,
+    models,
+    possibly,
+    table_asset,
+    tell,
+)
 from redcliff_dags.starting import run_id_of, start_run
 
 from catalog.compile.manifest import Batch, Library, Manifest
@@ -28,6 +37,12 @@ BUSINESS_DATE = "business_date"
 
 RELEASE, KEEP = "Release", "Keep held"
 """What an officer may answer."""
+
+
+def was_tried(context: Any) -> bool:
+    """Whether an earlier try of the task may have done its work and told nobody."""
+    tries: int = context["ti"].try_number
+    return tries > 1
 
 
 class RedcliffOperator(BaseOperator):
@@ -97,7 +112,7 @@ class DeliverInbox(RedcliffOperator):
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """One run for each batch with a new delivery, up to the last day that came for it."""
         landed: dict[str, list[Mapping[str, Any]]] = {}
-        refused, tried = 0, context["ti"].try_number > 1
+        refused, tried = 0, was_tried(context)
         for folder in answer["folders"]:
             refused += folder["outcome"] == REFUSED
             # What an earlier try of this task has landed has come too.
@@ -139,7 +154,8 @@ class LoadBatch(RedcliffOperator):
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
-        tell(context, loads(answer))
+        unsure = self._batch.tables.values() if was_tried(context) else ()
+        tell(context, [*possibly(unsure, answer), *loads(answer)])
         for delivery in answer["deliveries"]:
             if delivery["status"] not in ATTENTION:
                 continue
@@ -172,22 +188,24 @@ class RefreshLibrary(RedcliffOperator):
         words = ["run", "--only", "models", "--theme", library.theme]
         outlets = [table_asset(table) for table in library.outputs]
         super().__init__(words=words, outlets=outlets, **arguments)
+        self._library = library
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed."""
         for model, awaited in answer["waiting"].items():
             self.log.warning("%s waits for %s", model, ", ".join(awaited))
-        day = context["dag_run"].partition_key
-        tell(context, models(answer, frozenset({day} if day else ())))
+        unsure = self._library.outputs if was_tried(context) else ()
+        tell(context, [*possibly(unsure, answer), *models(answer)])
 
     def execute(self, context: Any) -> None:
         """
         Leave the work to the next run of this DAG where one is queued already: it sees everything
-        that this one would see.
+        that this one would see. But what an earlier try may have done has still to be told.
         """
         task_instance = context["ti"]
         queued = [DagRunState.QUEUED.value]
-        if task_instance.get_dr_count(dag_id=task_instance.dag_id, states=queued):
+        count = task_instance.get_dr_count(dag_id=task_instance.dag_id, states=queued)
+        if count and not was_tried(context):
             raise AirflowSkipException("another run of this theme is queued and takes this along")
         super().execute(context)
 

@@ -51,6 +51,8 @@ def test_a_library_reads_the_tables_of_others_and_makes_its_own(catalog: Catalog
     )
     assert "thematic.legal_entity__entity" in libraries["credit"].inputs
     assert not set(libraries["credit"].inputs) & set(libraries["credit"].outputs)
+    order = list(libraries)
+    assert max(order.index("population"), order.index("legal_entity")) < order.index("credit")
     assert "reference" not in libraries
 
 
