@@ -87,7 +87,7 @@ def deliveries(manifest: Manifest) -> Iterator[DAG]:
             LoadBatch(
                 task_id=LOAD,
                 batch=batch,
-                closed_days=manifest.closed_days,
+                manifest=manifest,
                 priority_weight=LOADS_FIRST,
             )
         yield dag

@@ -136,11 +136,13 @@ class LoadBatch(RedcliffOperator):
     a decision. A rule that blocks the load fails it, with the rule's name.
     """
 
-    def __init__(self, *, batch: Batch, closed_days: Sequence[str] = (), **arguments: Any) -> None:
+    def __init__(self, *, batch: Batch, manifest: Manifest, **arguments: Any) -> None:
         outlets = [*map(table_asset, batch.tables.values()), *ATTENTION.values()]
         super().__init__(outlets=outlets, **arguments)
         self._batch = batch
-        self._closed_days = frozenset(() if batch.is_hourly else closed_days)
+        self._closed_days = frozenset(() if batch.is_hourly else manifest.closed_days)
+        # What rows are judged by is loaded along, whoever provides it.
+        self._loadable = [table for one in manifest.batches for table in one.tables.values()]
 
     def said(self, context: Any) -> list[str]:
         """The datasets of the batch, up to the run's business date; all when it has none."""
@@ -154,7 +156,7 @@ class LoadBatch(RedcliffOperator):
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
-        unsure = self._batch.tables.values() if was_tried(context) else ()
+        unsure = self._loadable if was_tried(context) else ()
         tell(context, [*possibly(unsure, answer), *loads(answer)])
         for delivery in answer["deliveries"]:
             if delivery["status"] not in ATTENTION:
