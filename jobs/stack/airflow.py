@@ -120,7 +120,7 @@ class Airflow(Component):
             ),
             "REDCLIFF_HOME": str(settings.home),
             "REDCLIFF_SITE": str(stack.site),
-            "REDCLIFF_PROFILE": settings.profile,
+            "REDCLIFF_PROFILE": _named(settings.profile),
             "REDCLIFF_INBOX": str(settings.inbox),
             "REDCLIFF_SETTLE_SECONDS": str(settings.settle_seconds),
             "REDCLIFF_MANIFEST": str(manifest),
@@ -180,6 +180,12 @@ class Airflow(Component):
         from jobs.contracts import compile_dags
 
         compile_dags(Catalog.load(site), manifest)
+
+
+def _named(profile: str) -> str:
+    """The profile as tasks find it from their own working directory."""
+    file = Path(profile).expanduser()
+    return str(file.absolute()) if file.is_file() else profile
 
 
 def _fernet(secret: str) -> str:
