@@ -29,9 +29,19 @@ def table_asset(table: str) -> Asset:
     return Asset(table, group="table")
 
 
+def inputs_asset(theme: str) -> Asset:
+    """
+    The asset of all that a theme's models read and others make; its events have no partition.
+
+    Airflow gathers such events while the theme is at work, and makes one run of them. Events with
+    a partition would each be a run of its own.
+    """
+    return Asset(f"inputs.{theme}", group="theme")
+
+
 @dataclass(frozen=True)
 class Change:
-    """An event to be told: of which asset, with what, for which business dates."""
+    """An event to be told: of which asset, with what, for which business dates, if any."""
 
     asset: Asset
     extra: Mapping[str, Any]
@@ -48,7 +58,8 @@ def tell(context: Any, changes: Sequence[Change]) -> None:
     events = context["outlet_events"]
     for change in changes:
         events[change.asset].extra.update(change.extra)
-        events[change.asset].add_partitions(sorted(change.days))
+        if change.days:
+            events[change.asset].add_partitions(sorted(change.days))
     context["task"].outlets = list({change.asset.name: change.asset for change in changes}.values())
 
 

@@ -14,14 +14,12 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import (
     DAG,
     Asset,
-    AssetAny,
     AssetWatcher,
     CronPartitionTimetable,
     CronTriggerTimetable,
-    PartitionedAssetTimetable,
 )
 from redcliff_dags import place
-from redcliff_dags.events import table_asset
+from redcliff_dags.events import inputs_asset, table_asset
 from redcliff_dags.inbox import InboxTrigger
 from redcliff_dags.operators import (
     DELIVERIES,
@@ -95,22 +93,24 @@ def deliveries(manifest: Manifest) -> Iterator[DAG]:
 
 def models(manifest: Manifest) -> Iterator[DAG]:
     """
-    One DAG for each theme with models, started by any event of any table that it reads.
+    One DAG for each theme with models, started by the change of any table that it reads; what
+    changes while it is at work is one more run.
 
     What others read goes first where slots are scarce, so that these see all of it at once.
     """
     for place_in_order, library in enumerate(manifest.libraries):
-        inputs = AssetAny(*(table_asset(table) for table in library.inputs))
         with DAG(
             MODELS.format(library.theme),
             description=f"Models: {', '.join(library.outputs)}",
-            schedule=PartitionedAssetTimetable(assets=inputs),
+            schedule=[inputs_asset(library.theme)],
             tags=["models", library.theme],
             **COMMON,
         ) as dag:
             RefreshLibrary(
                 task_id=REFRESH,
                 library=library,
+                manifest=manifest,
+                inlets=[table_asset(table) for table in library.inputs],
                 priority_weight=len(manifest.libraries) - place_in_order,
             )
         yield dag

@@ -8,7 +8,7 @@ is all that a DAG of one's own needs; the others know what to say and what to te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -19,6 +19,8 @@ from redcliff_dags.events import (
     ATTENTION,
     HELD,
     REFUSED,
+    Change,
+    inputs_asset,
     loads,
     models,
     possibly,
@@ -43,6 +45,24 @@ def was_tried(context: Any) -> bool:
     """Whether an earlier try of the task may have done its work and told nobody."""
     tries: int = context["ti"].try_number
     return tries > 1
+
+
+def tell_changes(context: Any, changes: Sequence[Change], libraries: Iterable[Library]) -> None:
+    """
+    An event of each table that changed, and one of the inputs of each theme that reads any of them.
+
+    All events of a run for a partition have that partition, and those of a theme's inputs must
+    have none: there the runs of the themes are started.
+    """
+    changed = {change.asset.name for change in changes}
+    themes = [one.theme for one in libraries if changed.intersection(one.inputs)]
+    day = context["dag_run"].partition_key
+    if day is None:
+        changes = [*changes, *(Change(inputs_asset(one), {}, frozenset()) for one in themes)]
+    tell(context, changes)
+    for theme in themes if day else ():
+        cause = [context["dag_run"].run_id, str(context["ti"].try_number)]
+        start_run(MODELS.format(theme), run_id_of(context["ti"].dag_id, day, cause), {})
 
 
 class RedcliffOperator(BaseOperator):
@@ -139,6 +159,7 @@ class LoadBatch(RedcliffOperator):
     def __init__(self, *, batch: Batch, manifest: Manifest, **arguments: Any) -> None:
         outlets = [*map(table_asset, batch.tables.values()), *ATTENTION.values()]
         super().__init__(outlets=outlets, **arguments)
+        self._libraries = manifest.libraries
         self._batch = batch
         self._closed_days = frozenset(() if batch.is_hourly else manifest.closed_days)
         # What rows are judged by is loaded along, whoever provides it.
@@ -157,7 +178,7 @@ class LoadBatch(RedcliffOperator):
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
         unsure = self._loadable if was_tried(context) else ()
-        tell(context, [*possibly(unsure, answer), *loads(answer)])
+        tell_changes(context, [*possibly(unsure, answer), *loads(answer)], self._libraries)
         for delivery in answer["deliveries"]:
             if delivery["status"] not in ATTENTION:
                 continue
@@ -186,18 +207,19 @@ class RefreshLibrary(RedcliffOperator):
     clock back. Tables that changed are told, for the themes that read them.
     """
 
-    def __init__(self, *, library: Library, **arguments: Any) -> None:
+    def __init__(self, *, library: Library, manifest: Manifest, **arguments: Any) -> None:
         words = ["run", "--only", "models", "--theme", library.theme]
         outlets = [table_asset(table) for table in library.outputs]
         super().__init__(words=words, outlets=outlets, **arguments)
         self._library = library
+        self._libraries = manifest.libraries
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed."""
         for model, awaited in answer["waiting"].items():
             self.log.warning("%s waits for %s", model, ", ".join(awaited))
         unsure = self._library.outputs if was_tried(context) else ()
-        tell(context, [*possibly(unsure, answer), *models(answer)])
+        tell_changes(context, [*possibly(unsure, answer), *models(answer)], self._libraries)
 
     def execute(self, context: Any) -> None:
         """
