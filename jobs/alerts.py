@@ -26,6 +26,9 @@ from lake.told import Told
 UNDECIDED = timedelta(days=3)
 """After so long an officer is asked again about a held delivery."""
 
+RECENT = 1000
+"""So many runs are looked at for failed ones."""
+
 
 class Cause(StrEnum):
     """What an alert is about."""
@@ -152,7 +155,7 @@ def _refused(entries: Sequence[Entry]) -> Iterator[Alert]:
 
 def _failed(ledger: Ledger) -> Iterator[Alert]:
     """Runs that failed after the last one that did not."""
-    for run in ledger.runs():
+    for run in ledger.runs(RECENT):
         if run.outcome == "ended":
             return
         if run.outcome == "failed":

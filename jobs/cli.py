@@ -340,6 +340,7 @@ def status(
         parts.append("Not settled:")
         parts.append(display.deliveries_table(delivery_document(e) for e in waiting))
         parts += [f"{e.delivery.delivery_id}: {e.reason}" for e in waiting if e.reason]
+    parts += display.run_lines(report.runs)
     if services:
         parts += ["Servers:", display.services_table(services)]
     document = {**report.to_json(), "services": [one.to_json() for one in services]}

@@ -329,9 +329,9 @@ class Ledger:
                 .values(ended_at=utc_now(), outcome=outcome, record=record)
             )
 
-    def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        query = sa.select(runs).order_by(runs.c.run_id.desc())
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """The runs, the newest first: so many, or all."""
+        query = sa.select(runs).order_by(runs.c.run_id.desc()).limit(limit)
         with reading(self.state_engine) as connection:
             return [Run(**row._mapping) for row in connection.execute(query)]
 
