@@ -226,6 +226,16 @@ def test_no_value_of_a_person_is_in_airflow_s_database_or_logs(scheduled: Schedu
     values |= {row["phone"] for row in rows if row.get("phone")}
     assert len(values) > 500
 
+    # A department forgets the header, and names the file for whom it is about.
+    person = next(row for row in rows if row["citizen_id"] and len(row["person_name"] or "") >= 3)
+    folder = scheduled.home / f"inbox/court/credit.dishonest_debtor/{DAYS[3]}"
+    folder.mkdir()
+    line = f"{person['citizen_id']},{person['person_name']},2025-03-05\n"
+    (folder / f"{person['person_name']}.csv").write_text(line * 3, encoding="utf-8")
+    (folder / "_DONE").touch()
+    scheduled.until(lambda: _judged(scheduled, "credit.dishonest_debtor"))
+    scheduled.settle()
+
     held = _database(scheduled) + "".join(
         path.read_text(encoding="utf-8", errors="replace")
         for folder in ("airflow/logs", "logs")
@@ -236,6 +246,13 @@ def test_no_value_of_a_person_is_in_airflow_s_database_or_logs(scheduled: Schedu
     assert len(held) > 100_000
     assert "curated.population__household_register" in held
     assert [value for value in values if value in held] == []
+
+
+def _judged(scheduled: Scheduled, dataset: str) -> list[DeliveryStatus]:
+    entries = [
+        e for e in scheduled.ledger().entries(dataset) if e.delivery.business_date == DAYS[3]
+    ]
+    return [e.status for e in entries if e.status is not DeliveryStatus.LANDED]
 
 
 def _asked(scheduled: Scheduled, path: str) -> Any:
