@@ -19,11 +19,15 @@ from jobs.stack.s3 import REGION, S3
 from jobs.stack.s3 import USER as S3_USER
 from lake.servers import TRINO_JAVA, fetch_trino, trino_folder
 from lake.toolchain import find_java
+from lake.trino import TrinoAddress, connect
 
 if TYPE_CHECKING:
     from trino.dbapi import Connection
 
 USER = "redcliff"
+CATALOGS = ("lake", "lake_owner")
+"""What readers see, and what the owner does (ADR 0010)."""
+
 SERVER = "io.trino.server.TrinoServer"
 SECONDS = 10.0
 ROUNDS = 100_000
@@ -59,13 +63,18 @@ class Trino(Component):
         passwords = settings / "passwords"
         passwords.touch(mode=0o600)
         passwords.write_text(f"{USER}:{hashed(stack.secret('trino'))}\n", encoding="utf-8")
-        stack.configure(
-            "trino/catalog/lake.properties",
-            catalogs / "lake.properties",
-            bucket=store.bucket,
-            endpoint=store.address(stack),
-            region=REGION,
-            user=S3_USER,
+        for catalog in CATALOGS:
+            stack.configure(
+                f"trino/catalog/{catalog}.properties",
+                catalogs / f"{catalog}.properties",
+                bucket=store.bucket,
+                endpoint=store.address(stack),
+                region=REGION,
+                user=S3_USER,
+            )
+        rules = stack.configure("trino/rules.json", settings / "rules.json", user=USER)
+        control = stack.configure(
+            "trino/access-control.properties", settings / "access-control.properties", rules=rules
         )
         authenticator = stack.configure(
             "trino/password-authenticator.properties",
@@ -99,6 +108,7 @@ class Trino(Component):
                     *("-cp", f"{server / 'lib'}/*"),
                     f"-Dconfig={configuration}",
                     f"-Dpassword-authenticator.config-files={authenticator}",
+                    f"-Daccess-control.config-files={control}",
                     SERVER,
                 ),
                 probe=lambda: self.probe(stack),
@@ -122,24 +132,12 @@ class Trino(Component):
 
     def connect(self, stack: Stack) -> Connection:
         """A connection of the one login; the caller closes it."""
-        import requests
-        from trino.auth import BasicAuthentication
-        from trino.dbapi import Connection
+        return connect(self.address(stack), seconds=SECONDS)
 
-        # The address is this machine's: neither proxies nor other authorities from the environment.
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.certificate(stack))
-        return Connection(
-            host=stack.address,
-            port=self.port,
-            user=USER,
-            http_scheme="https",
-            auth=BasicAuthentication(USER, stack.secret("trino")),
-            http_session=session,
-            request_timeout=SECONDS,
-            max_attempts=1,
-        )
+    def address(self, stack: Stack) -> TrinoAddress:
+        """Where it is, password included."""
+        certificate = self.certificate(stack)
+        return TrinoAddress(stack.address, self.port, USER, stack.secret("trino"), certificate)
 
     def endpoint(self, stack: Stack) -> str:
         """The URL and the login."""
