@@ -17,14 +17,17 @@ from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.compile.trino import TrinoTable, quoted, trino_tables
-from catalog.errors import EnvironmentProblem, UsageError
+from catalog.errors import EnvironmentProblem, RedcliffError, UsageError
 from catalog.serving import outside_profile
 from catalog.vocabulary import Layer
+from jobs.progress import Progress
+from lake.addresses import TrinoAddress
 from lake.tables import Tables
-from lake.trino import TrinoAddress, connect, rows
+from lake.trino import connect, rows
 
 LAYERS = (Layer.CURATED, Layer.THEMATIC)
 AT_ONCE = 8
+WARNINGS_TOLD = 20
 
 Found = dict[str, dict[str, str]]
 """What Trino shows: tables with their columns and types; no columns where it cannot read one."""
@@ -36,13 +39,15 @@ class Registration:
     What became of the tables in Trino.
 
     `served` is how many stand there now. Each warning names a table and what is wrong with it.
+    With a `problem` it is still to be done, and the next run does it.
     """
 
-    registered: tuple[str, ...]
-    unregistered: tuple[str, ...]
-    served: int
-    warnings: tuple[str, ...]
-    seconds: float
+    registered: tuple[str, ...] = ()
+    unregistered: tuple[str, ...] = ()
+    served: int = 0
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The registration for JSON."""
@@ -52,7 +57,33 @@ class Registration:
             "served": self.served,
             "warnings": list(self.warnings),
             "seconds": round(self.seconds, 3),
+            "problem": self.problem,
         }
+
+    def __str__(self) -> str:
+        """In words."""
+        if self.problem is not None:
+            return f"not registered in Trino, the next run does it: {self.problem}"
+        counts = f"{len(self.registered)} registered, {len(self.unregistered)} let go"
+        return f"Trino shows {self.served} tables ({counts}), {self.seconds:.1f} s"
+
+
+def register_after_run(
+    tables: Tables, catalog: Catalog, address: TrinoAddress, progress: Progress
+) -> Registration:
+    """Register what a run has written; its tables stand, whatever becomes of this."""
+    with progress.step("registering tables in Trino"):
+        try:
+            done = register(tables, catalog, address)
+        except RedcliffError as error:
+            done = Registration(problem=str(error))
+    if done.problem is not None:
+        progress.note(str(done))
+    for warning in done.warnings[:WARNINGS_TOLD]:
+        progress.note(f"warning: {warning}")
+    if (more := len(done.warnings) - WARNINGS_TOLD) > 0:
+        progress.note(f"{more} more warnings; redcliff run --json has all")
+    return done
 
 
 def register(tables: Tables, catalog: Catalog, address: TrinoAddress) -> Registration:

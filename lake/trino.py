@@ -7,16 +7,15 @@ go there as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from catalog.errors import EnvironmentProblem, TryAgain, UsageError
+from lake.addresses import TrinoAddress
 from lake.engine import Answer
 from lake.trino_types import arrow_schema, arrow_values
 
@@ -48,27 +47,14 @@ PASSING = frozenset(
 OVERTIME = frozenset({"EXCEEDED_TIME_LIMIT", "EXCEEDED_CPU_LIMIT"})
 MEMORY = ("EXCEEDED_", "CLUSTER_OUT_OF_MEMORY")
 
-
-@dataclass(frozen=True)
-class TrinoAddress:
-    """
-    One Trino and one login; with a password it is spoken to by TLS.
-
-    `certificate` is what is trusted instead of the machine's authorities. `catalog` is the one that
-    readers see, `owner_catalog` the one over the same metastore in which tables are registered.
-    """
-
-    host: str
-    port: int
-    user: str
-    password: str | None = field(default=None, repr=False)
-    certificate: Path | None = None
-    catalog: str = "lake"
-    owner_catalog: str = "lake_owner"
-
-    def __str__(self) -> str:
-        """Where it is, without a secret."""
-        return f"{'http' if self.password is None else 'https'}://{self.host}:{self.port}"
+REASONS: Mapping[str, str] = {
+    "Connection refused": "connection refused",
+    "Name or service not known": "no such host",
+    "NameResolutionError": "no such host",
+    "timed out": "no answer in time",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS there",
+}
+"""What in the client's long words tells the reason, and that reason in short."""
 
 
 def connect(
@@ -102,6 +88,7 @@ def connect(
         port=address.port,
         user=address.user,
         source="redcliff",
+        timezone="UTC",
         catalog=address.catalog,
         http_scheme="http" if login is None else "https",
         auth=login,
@@ -212,16 +199,3 @@ def _unreached(address: TrinoAddress, told: str) -> Exception:
         f"{address}: Trino cannot be reached ({why}); start it (redcliff up), or check host and "
         "port"
     )
-
-
-REASONS: Mapping[str, str] = {
-    "Connection refused": "connection refused",
-    "Name or service not known": "no such host",
-    "NameResolutionError": "no such host",
-    "timed out": "no answer in time",
-    "WRONG_VERSION_NUMBER": "it does not speak TLS there",
-}
-"""What in the client's long words tells the reason, and that reason in short."""
-
-Asked = Callable[[str], list[list[Any]]]
-"""Runs one statement and gives its rows."""

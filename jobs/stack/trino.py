@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -17,16 +17,17 @@ from jobs.stack.certificates import own_certificate
 from jobs.stack.component import Component, Service, Stack
 from jobs.stack.s3 import REGION, S3
 from jobs.stack.s3 import USER as S3_USER
+from lake.addresses import TrinoAddress
 from lake.servers import TRINO_JAVA, fetch_trino, trino_folder
 from lake.toolchain import find_java
-from lake.trino import TrinoAddress, connect
+from lake.trino import connect
 
 if TYPE_CHECKING:
     from trino.dbapi import Connection
 
 USER = "redcliff"
 CATALOGS = ("lake", "lake_owner")
-"""What readers see, and what the owner does (ADR 0010)."""
+"""What readers see, and what the owner does (ADR 0012)."""
 
 SERVER = "io.trino.server.TrinoServer"
 SECONDS = 10.0
@@ -138,6 +139,12 @@ class Trino(Component):
         """Where it is, password included."""
         certificate = self.certificate(stack)
         return TrinoAddress(stack.address, self.port, USER, stack.secret("trino"), certificate)
+
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The section `trino`."""
+        certificate = stack.place("secrets") / f"{stack.address}.crt"
+        place = {"host": stack.address, "port": self.port, "certificate": certificate}
+        return {"trino": {**place, "user": USER, "secret_file": stack.secret_file("trino")}}
 
     def endpoint(self, stack: Stack) -> str:
         """The URL and the login."""

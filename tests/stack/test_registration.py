@@ -21,10 +21,11 @@ from catalog.shapes import Shape, curated_shape, quarantine_shape, thematic_shap
 from jobs.registration import Registration, register
 from jobs.stack.component import Stack
 from jobs.stack.trino import hashed
+from lake.addresses import TrinoAddress
 from lake.s3 import S3
 from lake.store import Store
 from lake.tables import Tables
-from lake.trino import TrinoAddress, ask, connect, rows
+from lake.trino import ask, connect, rows
 
 pytestmark = pytest.mark.stack
 
