@@ -38,7 +38,7 @@ nightly: setup ## both engines with ten times the city, deliveries in any order,
 cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino
 
 stack-test: setup cluster ## start those servers on free ports and test against them
-	$(BIN)/python -m pytest -m stack tests/stack $(ARGS)
+	$(BIN)/python -m pytest -m stack $(or $(ARGS),tests)
 
 check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .

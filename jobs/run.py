@@ -23,6 +23,7 @@ from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
+from jobs.registration import Registration, register_after_run
 from jobs.status import standing
 from lake.deliveries import Delivery
 from lake.engine import Engine
@@ -39,13 +40,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did: its deliveries, its models, and the tables as they stand after it."""
+    """A run's deliveries and models, the tables as they stand after it, and Trino, if any."""
 
     engine: str
     seconds: float
     deliveries: tuple[Loaded, ...]
     models: tuple[Refreshed, ...]
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    registration: Registration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
@@ -63,6 +65,7 @@ class RunReport:
                 for m in self.models
             ],
             "tables": self.tables,
+            "registration": self.registration.to_json() if self.registration else None,
         }
 
 
@@ -134,8 +137,17 @@ def run(
         outcome = "ended"
     finally:
         ledger.end_run(run_id, outcome)
-    seconds = time.monotonic() - started
-    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), standing(context.tables))
+    registration = None
+    if settings.trino is not None:
+        registration = register_after_run(context.tables, catalog, settings.trino, progress)
+    return RunReport(
+        engine.name,
+        time.monotonic() - started,
+        tuple(loaded),
+        tuple(models),
+        standing(context.tables),
+        registration,
+    )
 
 
 def _due(context: Context, through: date | None, dataset: str | None) -> list[Delivery]:
