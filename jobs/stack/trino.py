@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 USER = "redcliff"
 CATALOGS = ("lake", "lake_owner")
-"""What readers see, and what the owner does (ADR 0012)."""
+"""What readers see, and what the owner does (ADR 0011)."""
 
 SERVER = "io.trino.server.TrinoServer"
 SECONDS = 10.0
