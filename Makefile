@@ -40,7 +40,7 @@ cluster: $(STAMPS)/servers $(STAMPS)/airflow ## install what `redcliff up` start
 airflow: $(STAMPS)/airflow ## install Airflow and PostgreSQL, for `redcliff up --with airflow`
 
 stack-test: setup cluster ## start those servers on free ports and test against them
-	$(BIN)/python -m pytest -m stack tests/stack $(ARGS)
+	$(BIN)/python -m pytest -m stack $(or $(ARGS),tests)
 
 check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .

@@ -54,6 +54,12 @@ class Format(StrEnum):
     ARROW = "arrow"
 
 
+class Server(StrEnum):
+    """Who answers `sql` instead of an engine."""
+
+    TRINO = "trino"
+
+
 app = typer.Typer(
     name="redcliff",
     help="赤壁 redcliff: department deliveries become a city's trusted libraries.",
@@ -289,6 +295,7 @@ def run(
         *_reasons(document["deliveries"]),
         display.models_table(report),
         *(f"waiting: {model}, for {', '.join(late)}" for model, late in report.waiting.items()),
+        *([str(report.registration)] if report.registration else []),
         f"{report.engine}, {report.seconds:.1f} s",
     )
     refused = any(one.status is DeliveryStatus.REFUSED for one in report.deliveries)
@@ -460,6 +467,9 @@ def sql(
         int, typer.Option(help="Rows shown as a table; other formats have all.", min=1)
     ] = 100,
     seconds: Annotated[int, typer.Option(help="How long the query may take.", min=1)] = 300,
+    on: Annotated[
+        Server | None, typer.Option(help="Ask the profile's Trino, not an engine.")
+    ] = None,
     engine: Engine = None,
     home: Home = None,
     profile: Profile = None,
@@ -469,16 +479,19 @@ def sql(
     from catalog.errors import UsageError
     from jobs import display
     from jobs.export import WRITERS, written_whole
-    from jobs.query import query
+    from jobs.query import query, query_on_trino
 
     wanted = Format.JSON if json_ else format_
     if wanted is Format.ARROW and out is None and sys.stdout.isatty():
         raise UsageError("an Arrow stream is not for a terminal; write > FILE, or --out FILE")
     if wanted is Format.TABLE and out is not None:
         raise UsageError("--out takes --format csv, json or arrow")
+    if on is not None and engine is not None:
+        raise UsageError("--on and --engine both say who answers; give one of them")
     settings = _settings(profile, home, engine)
     _progress().note("the owner's tool: every column is shown unmasked")
-    with query(settings, statement, seconds) as given:
+    ask = query if on is None else query_on_trino
+    with ask(settings, statement, seconds) as given:
         if wanted is Format.TABLE:
             shown, count = display.rows_table(given, limit)
             told = f"{count:,} rows" + (f", {limit} shown" if count > limit else "")

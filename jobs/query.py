@@ -20,6 +20,7 @@ from lake.engine import Answer
 from lake.engines.analyst import check
 from lake.settings import Settings
 from lake.tables import Tables
+from lake.trino import ask
 
 
 @contextmanager
@@ -49,6 +50,24 @@ def query(settings: Settings, sql: str, seconds: float) -> Iterator[Answer]:
         for name, path in paths.items():
             workspace.add_table(relation(name), path)
         yield workspace.ask(localized(tree), seconds)
+
+
+@contextmanager
+def query_on_trino(settings: Settings, statement: str, seconds: float) -> Iterator[Answer]:
+    """
+    The rows of one statement that the profile's Trino answers, in its readers' catalog.
+
+    It goes there as it is. `UsageError` in Trino's words; `EnvironmentProblem` or `TryAgain` when
+    Trino cannot be asked.
+    """
+    if settings.trino is None:
+        raise UsageError(
+            f"the profile {settings.profile} does not say where Trino is; name one that does: "
+            "--profile cluster"
+        )
+    # The semicolon is the client's in Trino, and habit everywhere.
+    with ask(settings.trino, statement.rstrip().removesuffix(";"), seconds) as given:
+        yield given
 
 
 def _select(sql: str) -> exp.Query:

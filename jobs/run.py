@@ -26,6 +26,7 @@ from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
+from jobs.registration import Registration, register_after_run
 from jobs.selection import EVERYTHING, Selection
 from jobs.status import standing
 from lake.deliveries import Delivery, utc_now
@@ -57,6 +58,7 @@ class RunReport:
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     run_date: date | None = None
+    registration: Registration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
@@ -68,6 +70,7 @@ class RunReport:
             "models": [model_row(one) for one in self.models],
             "waiting": {model: list(awaited) for model, awaited in self.waiting.items()},
             "tables": self.tables,
+            "registration": self.registration.to_json() if self.registration else None,
         }
 
 
@@ -155,10 +158,22 @@ def run(
         outcome = "ended"
     finally:
         ledger.end_run(run_id, outcome, done)
-    if settings.lineage and (done["deliveries"] or done["models"]):
+    wrote = bool(done["deliveries"] or done["models"])
+    if settings.lineage and wrote:
         _tell_lineage(context, done, settings.lineage, progress)
-    tables = standing(context.tables)
-    return RunReport(engine.name, seconds, tuple(loaded), tuple(models), tables, waiting, run_date)
+    registration = None
+    if settings.trino is not None and (wrote or selection == EVERYTHING):
+        registration = register_after_run(context.tables, catalog, settings.trino, progress)
+    return RunReport(
+        engine.name,
+        time.monotonic() - started,
+        tuple(loaded),
+        tuple(models),
+        standing(context.tables),
+        waiting,
+        run_date,
+        registration,
+    )
 
 
 def _tell_lineage(

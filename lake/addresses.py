@@ -1,5 +1,6 @@
 """
-Where the servers of a profile are: its sections `s3` and `spark`, each a login with a secret file.
+Where the servers of a profile are: its sections `s3`, `spark` and `trino`, each a login with a
+secret file.
 
 A section of a real cluster names it; where `redcliff up` starts the server, it is left out and
 follows from the section `stack`.
@@ -19,6 +20,7 @@ from catalog.errors import EnvironmentProblem, UsageError
 from lake.s3 import S3
 
 LOCAL_MASTER = "local[*]"
+CATALOG = r"^[a-z][a-z0-9_]*$"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,28 @@ class SparkMaster:
 THIS_MACHINE = SparkMaster()
 
 
+@dataclass(frozen=True)
+class TrinoAddress:
+    """
+    One Trino and one login; with a password it is spoken to by TLS.
+
+    `certificate` is what is trusted instead of the machine's authorities. `catalog` is the one that
+    readers see, `owner_catalog` the one over the same metastore in which tables are registered.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str | None = field(default=None, repr=False)
+    certificate: Path | None = None
+    catalog: str = "lake"
+    owner_catalog: str = "lake_owner"
+
+    def __str__(self) -> str:
+        """Where it is, without a secret."""
+        return f"{'http' if self.password is None else 'https'}://{self.host}:{self.port}"
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +84,16 @@ class _Spark(_Section):
     secret_file: Path | None = None
     conf: dict[str, str | int | float | bool] = {}
     python: str | None = None
+
+
+class _Trino(_Section):
+    host: str
+    port: int = Field(default=443, ge=1, le=65535)
+    user: str
+    secret_file: Path | None = None
+    certificate: Path | None = None
+    catalog: str = Field(default="lake", pattern=CATALOG)
+    owner_catalog: str = Field(default="lake_owner", pattern=CATALOG)
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -82,6 +116,22 @@ def spark_master(value: Any, home: Path) -> SparkMaster:
         _secret("spark", home / section.secret_file) if section.secret_file else None,
         {key: _spark_value(item) for key, item in section.conf.items()},
         section.python,
+    )
+
+
+def trino_address(value: Any, home: Path) -> TrinoAddress | None:
+    """What the section `trino` says; None without one."""
+    if value is None:
+        return None
+    section = read_section("trino", _Trino, value)
+    return TrinoAddress(
+        section.host,
+        section.port,
+        section.user,
+        _secret("trino", home / section.secret_file) if section.secret_file else None,
+        home / section.certificate if section.certificate else None,
+        section.catalog,
+        section.owner_catalog,
     )
 
 

@@ -99,10 +99,9 @@ def entry_of(row: sa.Row[Any]) -> Entry:
 
 
 def find_entry(connection: sa.Connection, delivery_id: str) -> Entry | None:
-    """The entry of a delivery, or None; nobody else can change it until the transaction ends."""
-    # Locked until the transaction ends where the database locks rows; SQLite locks the whole.
+    """The entry of a delivery, or None; while one writes, nobody else can change it."""
     query = sa.select(deliveries).where(deliveries.c.delivery_id == delivery_id)
-    row = connection.execute(query.with_for_update()).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else entry_of(row)
 
 

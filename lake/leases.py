@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from catalog.errors import LeaseLost, TryAgain
 from lake.deliveries import SHOWN_ZONE
-from lake.state import database_clock, leases, writing
+from lake.state import database_clock, leases, said, writing
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 20.0
@@ -120,7 +120,7 @@ class Leases:
 
     def _take(self, name: str) -> int:
         with writing(self._engine, durable=False) as connection:
-            query = sa.select(leases).where(leases.c.name == name).with_for_update()
+            query = sa.select(leases).where(leases.c.name == name)
             kept = connection.execute(query).one_or_none()
             now = self._clock(connection)
             if kept is not None and _is_running(kept, now):
@@ -155,7 +155,7 @@ class Leases:
                 )
         except sa.exc.DBAPIError as error:
             raise LeaseLost(
-                f"{lease.name}: the lease cannot be renewed ({error.orig}); nothing was "
+                f"{lease.name}: the lease cannot be renewed ({said(error)}); nothing was "
                 "committed, try again"
             ) from error
         if renewed.rowcount == 0:

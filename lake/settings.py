@@ -18,7 +18,14 @@ from typing import Any
 import yaml
 
 from catalog.errors import EnvironmentProblem, UsageError
-from lake.addresses import THIS_MACHINE, SparkMaster, s3_address, spark_master
+from lake.addresses import (
+    THIS_MACHINE,
+    SparkMaster,
+    TrinoAddress,
+    s3_address,
+    spark_master,
+    trino_address,
+)
 from lake.s3 import S3
 from lake.secrets import kept_secret
 from lake.store import Store
@@ -39,7 +46,7 @@ PLACES = ("inbox", "lake", "landing")
 SECTION = "stack"
 """The section of a profile that says what `redcliff up` starts; jobs.stack reads it."""
 
-ADDRESSES = ("s3", "spark")
+ADDRESSES = ("s3", "spark", "trino")
 """The sections that say where servers are; `lake.addresses` reads them."""
 
 SECRET_CHARACTERS = 16
@@ -53,7 +60,8 @@ class Settings:
 
     `inbox` is where departments lay down what they deliver.
     `lake` is the root of the tables, `landing` that of landing: a local path or an S3 URL, and `s3`
-    says where S3 is. `spark` is where Spark runs. `settle_seconds` is how long a
+    says where S3 is. `spark` is where Spark runs, `trino` where tables are shown to readers, if
+    anywhere. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
     `alerts` says where alerts go, `lineage` where OpenLineage events do (a file or a URL).
@@ -76,6 +84,7 @@ class Settings:
     lineage: str | None = None
     s3: S3 | None = None
     spark: SparkMaster = THIS_MACHINE
+    trino: TrinoAddress | None = None
     stack: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -124,6 +133,7 @@ def load_settings(
         memory=_memory(values.get("memory")),
         s3=s3_address(values.get("s3"), home),
         spark=spark_master(values.get("spark"), home),
+        trino=trino_address(values.get("trino"), home),
         stack=_section(values.get(SECTION)),
     )
 

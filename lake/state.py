@@ -8,7 +8,8 @@ the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from catalog.errors import EnvironmentProblem, TryAgain
+from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
 HEAD = "0002"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
@@ -25,7 +26,26 @@ HEAD = "0002"
 BUSY_SECONDS = 30
 
 _BEGIN = "redcliff_begin"
-_MIGRATION_LOCK = 421281
+
+_ONE_WRITER = (
+    f"SELECT set_config('lock_timeout', '{BUSY_SECONDS}s', true), "
+    f"set_config('idle_in_transaction_session_timeout', '{BUSY_SECONDS}s', true), "
+    "pg_advisory_xact_lock(421281)"
+)
+"""
+What makes PostgreSQL do as SQLite does: one writer at a time, in READ COMMITTED, so that what it
+reads is what the one before has left. Who falls asleep with the lock loses it and its transaction.
+"""
+
+_PATIENCE: Mapping[str, int | str] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": BUSY_SECONDS * 1000,
+    "application_name": "redcliff",
+}
+"""How long a silent network is listened to, unless the address says otherwise."""
 
 
 class Instant(sa.types.TypeDecorator[datetime]):
@@ -141,39 +161,54 @@ def open_state(url: str) -> sa.Engine:
     """
     Open the state store at `url`, with all migrations applied.
 
-    `EnvironmentProblem` when it cannot be opened, or when a newer redcliff has written it.
+    `EnvironmentProblem` when it cannot be opened, or when a newer redcliff has written it; no
+    message shows a password.
     """
     engine = _connectable(url)
     try:
-        with reading(engine) as connection:
+        with engine.connect() as connection:
             current = _revision(connection)
+        if current != HEAD:
+            _migrate(engine)
     except sa.exc.DBAPIError as error:
+        engine.dispose()
         raise EnvironmentProblem(
-            f"{engine.url.render_as_string()}: the state store cannot be opened ({error.orig}); "
-            "check the path or address, and that it may be written"
+            f"{engine.url.render_as_string()}: the state store cannot be opened "
+            f"({said(error)}); {_mend(error)}"
         ) from error
-    if current != HEAD:
-        _migrate(engine)
+    except RedcliffError:
+        engine.dispose()
+        raise
     return engine
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A connection that sees one state of the store and waits for nobody."""
-    with engine.connect() as connection:
+    """
+    A connection that sees one state of the store and waits for nobody.
+
+    `TryAgain` when the server goes away meanwhile.
+    """
+    with _served("read"), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
         yield connection
 
 
 @contextmanager
 def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connection]:
     """
-    One transaction that may write: committed at the end, rolled back on any error. `TryAgain`
-    when another process has been writing for all the time that one waits.
+    One transaction that may write: committed at the end, rolled back on any error. There is one
+    at a time in all processes, and it sees all that was committed before it. `TryAgain` when
+    another has been writing for all the time that one waits, or when the server goes away: then
+    what was written may stand or not, and the same call finds out.
 
     What is not `durable` may be lost with the machine's power, as what it tells of is lost too;
-    then nobody waits for the disk.
+    then nobody waits for the disk. A server has a power supply of its own, and always waits.
     """
-    with engine.connect() as connection:
+    with _served("write"), engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # No transaction may be open; the pool's reset has seen to that.
             driver = connection.connection.driver_connection
@@ -183,10 +218,26 @@ def writing(engine: sa.Engine, *, durable: bool = True) -> Iterator[sa.Connectio
         connection = connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         try:
             transaction = connection.begin()
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(_ONE_WRITER)
         except sa.exc.OperationalError as error:
-            raise TryAgain(f"the state store is busy ({error.orig}); try again") from error
+            raise TryAgain(f"the state store is busy ({said(error)}); try again") from error
         with transaction:
             yield connection
+
+
+@contextmanager
+def _served(does: str) -> Iterator[None]:
+    """Tell a server that went away from a mistake of our own; of SQLite only the latter happens."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not (error.connection_invalidated or _is_passing(error)):
+            raise
+        raise TryAgain(
+            f"the state store's server went away while it was asked to {does} "
+            f"({said(error)}); try again"
+        ) from error
 
 
 def database_clock(connection: sa.Connection) -> float:
@@ -206,12 +257,54 @@ def _connectable(url: str) -> sa.Engine:
             sa.event.listen(engine, "connect", _prepare_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return sa.create_engine(address, pool_pre_ping=True)
-    except (sa.exc.ArgumentError, ImportError) as error:
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")
+        given = {key: value for key, value in _PATIENCE.items() if key not in address.query}
+        return sa.create_engine(
+            address, pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args=given
+        )
+    except ModuleNotFoundError as error:
         raise EnvironmentProblem(
-            f"the state store's address cannot be used ({error}); "
-            "set state_url to sqlite:///FILE or postgresql+psycopg://HOST/DATABASE"
+            f"the state store needs the package {error.name}; run: make cluster"
         ) from error
+    except (sa.exc.ArgumentError, ValueError) as error:
+        # What cannot be parsed is not shown: it may be a password.
+        raise EnvironmentProblem(
+            "the state store's address cannot be used; set state_url to sqlite:///FILE or "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, with %40 for @, %2F for / and the "
+            "like in the password"
+        ) from error
+
+
+def _is_passing(error: sa.exc.DBAPIError) -> bool:
+    """Whether PostgreSQL means that the same may succeed later: its classes 53, 55, 57 and 40."""
+    return _sqlstate(error)[:2] in ("40", "53", "55", "57")
+
+
+def _sqlstate(error: sa.exc.DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def said(error: sa.exc.DBAPIError) -> str:
+    """What the database says, on one line; it holds no password."""
+    return " ".join(str(error.orig).split())
+
+
+def _mend(error: sa.exc.DBAPIError) -> str:
+    """What to do about a store that cannot be opened."""
+    told, state = said(error), _sqlstate(error)
+    if isinstance(error.orig, sqlite3.Error):
+        return "check the path, and that it may be written"
+    if state == "42501":
+        return "let the user create tables: GRANT CREATE ON SCHEMA public TO the user"
+    # Before there is a session, psycopg tells no code.
+    if "does not exist" in told and "database" in told:
+        return "create it (CREATE DATABASE …), or check the database in state_url"
+    if "password" in told or "role" in told or "pg_hba" in told:
+        return "check user and password in state_url"
+    if "starting up" in told or "shutting down" in told:
+        return "wait a moment and try again"
+    return "start the server (redcliff up), or check host and port in state_url"
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -247,8 +340,6 @@ def _migrate(engine: sa.Engine) -> None:
     config.set_main_option("path_separator", "os")
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         # Read again under the lock: another process may have migrated while this one waited.
         current = _revision(connection)
         if current is not None and current not in known:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from catalog.catalog import Catalog
 from jobs.city import generate
 from jobs.demo import FIRST_DAY
 from jobs.progress import SilentProgress
 from lake.engine import Engine
+from tests.databases import NewStore, PostgresServer, opened, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -68,3 +71,36 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     started = SparkEngine(session)
     yield started
     started.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One PostgreSQL for all tests of the state store."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.stack)])
+def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewStore]:
+    """Empty stores, on each database that the state may lie in."""
+    if request.param == "sqlite":
+        yield lambda: f"sqlite:///{tmp_path / f'{uuid4()}.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    try:
+        yield server.new
+    finally:
+        server.drop()
+
+
+@pytest.fixture
+def state_url(new_store: NewStore) -> str:
+    """One empty store."""
+    return new_store()
+
+
+@pytest.fixture
+def state(state_url: str) -> Iterator[sa.Engine]:
+    """One store, opened."""
+    with opened(state_url) as engine:
+        yield engine

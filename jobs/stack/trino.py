@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -17,13 +17,18 @@ from jobs.stack.certificates import own_certificate
 from jobs.stack.component import Component, Service, Stack
 from jobs.stack.s3 import REGION, S3
 from jobs.stack.s3 import USER as S3_USER
+from lake.addresses import TrinoAddress
 from lake.servers import TRINO_JAVA, fetch_trino, trino_folder
 from lake.toolchain import find_java
+from lake.trino import connect
 
 if TYPE_CHECKING:
     from trino.dbapi import Connection
 
 USER = "redcliff"
+CATALOGS = ("lake", "lake_owner")
+"""What readers see, and what the owner does (ADR 0011)."""
+
 SERVER = "io.trino.server.TrinoServer"
 SECONDS = 10.0
 ROUNDS = 100_000
@@ -59,13 +64,18 @@ class Trino(Component):
         passwords = settings / "passwords"
         passwords.touch(mode=0o600)
         passwords.write_text(f"{USER}:{hashed(stack.secret('trino'))}\n", encoding="utf-8")
-        stack.configure(
-            "trino/catalog/lake.properties",
-            catalogs / "lake.properties",
-            bucket=store.bucket,
-            endpoint=store.address(stack),
-            region=REGION,
-            user=S3_USER,
+        for catalog in CATALOGS:
+            stack.configure(
+                f"trino/catalog/{catalog}.properties",
+                catalogs / f"{catalog}.properties",
+                bucket=store.bucket,
+                endpoint=store.address(stack),
+                region=REGION,
+                user=S3_USER,
+            )
+        rules = stack.configure("trino/rules.json", settings / "rules.json", user=USER)
+        control = stack.configure(
+            "trino/access-control.properties", settings / "access-control.properties", rules=rules
         )
         authenticator = stack.configure(
             "trino/password-authenticator.properties",
@@ -99,6 +109,7 @@ class Trino(Component):
                     *("-cp", f"{server / 'lib'}/*"),
                     f"-Dconfig={configuration}",
                     f"-Dpassword-authenticator.config-files={authenticator}",
+                    f"-Daccess-control.config-files={control}",
                     SERVER,
                 ),
                 probe=lambda: self.probe(stack),
@@ -122,24 +133,18 @@ class Trino(Component):
 
     def connect(self, stack: Stack) -> Connection:
         """A connection of the one login; the caller closes it."""
-        import requests
-        from trino.auth import BasicAuthentication
-        from trino.dbapi import Connection
+        return connect(self.address(stack), seconds=SECONDS)
 
-        # The address is this machine's: neither proxies nor other authorities from the environment.
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.certificate(stack))
-        return Connection(
-            host=stack.address,
-            port=self.port,
-            user=USER,
-            http_scheme="https",
-            auth=BasicAuthentication(USER, stack.secret("trino")),
-            http_session=session,
-            request_timeout=SECONDS,
-            max_attempts=1,
-        )
+    def address(self, stack: Stack) -> TrinoAddress:
+        """Where it is, password included."""
+        certificate = self.certificate(stack)
+        return TrinoAddress(stack.address, self.port, USER, stack.secret("trino"), certificate)
+
+    def serves(self, stack: Stack) -> dict[str, Any]:
+        """The section `trino`."""
+        certificate = stack.place("secrets") / f"{stack.address}.crt"
+        place = {"host": stack.address, "port": self.port, "certificate": certificate}
+        return {"trino": {**place, "user": USER, "secret_file": stack.secret_file("trino")}}
 
     def endpoint(self, stack: Stack) -> str:
         """The URL and the login."""

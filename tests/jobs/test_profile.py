@@ -25,6 +25,10 @@ def test_what_the_profile_leaves_out_follows_from_its_stack(tmp_path: Path) -> N
     password = kept(tmp_path, "postgres")
     address = f"redcliff:{password}@127.0.0.1:15432/redcliff"
     assert settings.state_url == f"postgresql+psycopg://{address}"
+    assert settings.trino is not None
+    assert str(settings.trino) == "https://127.0.0.1:18443"
+    assert settings.trino.password == kept(tmp_path, "trino")
+    assert settings.trino.password not in repr(settings)
     assert password not in repr(settings)
     assert settings.lake.startswith("s3://lake/")
 

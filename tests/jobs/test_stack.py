@@ -258,7 +258,7 @@ def test_every_template_of_the_site_is_whole() -> None:
         if p.is_file()
     ]
 
-    assert len(templates) == 8
+    assert len(templates) == 11
     assert [p for p in templates if not Rendering(p.read_text()).is_valid()] == []
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,16 +13,9 @@ import sqlalchemy as sa
 
 from catalog.errors import LeaseLost, TryAgain
 from lake.leases import Leases
-from lake.state import database_clock, leases, open_state, reading
+from lake.state import database_clock, leases, reading
 
 TABLE = "population__person"
-
-
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_state(f"sqlite:///{tmp_path / 'state.db'}")
-    yield engine
-    engine.dispose()
 
 
 class Clock:
@@ -153,7 +146,9 @@ def test_who_cannot_reach_the_store_does_not_commit(state: sa.Engine) -> None:
         with state.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE leases RENAME TO away")
 
-        with pytest.raises(LeaseLost, match=r"cannot be renewed .*no such table.*try again"):
+        with pytest.raises(
+            LeaseLost, match=r"cannot be renewed .*(no such table|does not exist).*try again"
+        ):
             lease.check()
 
 
@@ -232,7 +227,7 @@ def test_who_waits_gives_up_when_the_work_has_ended_otherwise(state: sa.Engine) 
 def test_another_process_is_kept_out_until_it_dies_and_not_a_moment_longer(
     state: sa.Engine,
 ) -> None:
-    url = state.url.render_as_string()
+    url = state.url.render_as_string(hide_password=False)
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDER, url, TABLE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -251,6 +246,71 @@ def test_another_process_is_kept_out_until_it_dies_and_not_a_moment_longer(
     other.wait()
     other.stdin.close()
     other.stdout.close()
+
+
+WORKER = """
+import os, sys
+from lake.leases import Leases
+from lake.state import open_state
+url, table, place, owner = sys.argv[1:]
+leases = Leases(open_state(url), owner, patience=60)
+for _ in range(8):
+    with leases.hold(table) as lease:
+        lock = os.open(place + ".lock", os.O_CREAT | os.O_EXCL)  # fails when two hold it at once
+        with open(place, "a") as file:
+            file.write(f"{lease.number}\\n")
+        os.close(lock)
+        os.unlink(place + ".lock")
+"""
+
+
+def test_of_two_processes_one_at_a_time_writes_and_each_knows_it_is_later(
+    state: sa.Engine, tmp_path: Path
+) -> None:
+    url, place = state.url.render_as_string(hide_password=False), tmp_path / "written"
+    command = [sys.executable, "-c", WORKER, url, TABLE, str(place)]
+
+    workers = [subprocess.Popen([*command, owner], stderr=subprocess.PIPE) for owner in ("a", "b")]
+
+    assert [worker.communicate(timeout=120)[1] for worker in workers] == [b"", b""]
+    assert place.read_text().split() == [str(number) for number in range(1, 17)]
+
+
+SLEEPER = """
+import sys
+from catalog.errors import LeaseLost
+from lake.leases import Leases
+from lake.state import open_state
+with Leases(open_state(sys.argv[1]), "a", seconds=2, renew_seconds=0.5).hold(sys.argv[2]) as lease:
+    print(lease.number, flush=True)
+    sys.stdin.readline()
+    try:
+        lease.check()
+    except LeaseLost as lost:
+        print(lost)
+"""
+
+
+def test_a_process_that_was_stopped_past_its_lease_does_not_commit(state: sa.Engine) -> None:
+    url = state.url.render_as_string(hide_password=False)
+    asleep = subprocess.Popen(
+        [sys.executable, "-c", SLEEPER, url, TABLE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert asleep.stdout is not None
+    assert asleep.stdout.readline() == b"1\n"
+
+    try:
+        asleep.send_signal(signal.SIGSTOP)
+        with Leases(state, "b", patience=60).hold(TABLE) as lease:
+            asleep.send_signal(signal.SIGCONT)
+            told = asleep.communicate(b"go on\n", timeout=60)[0].decode()
+            lease.check()
+    finally:
+        asleep.kill()
+        asleep.communicate()
+
+    assert lease.number == 2
+    assert told.startswith(f"{TABLE}: a has lost the lease number 1 to another process")
 
 
 def test_the_clock_of_the_database_goes_right(state: sa.Engine) -> None:

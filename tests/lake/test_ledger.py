@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import LedgerBroken, UsageError
@@ -22,7 +23,8 @@ from lake.deliveries import (
 )
 from lake.landing import Landing
 from lake.ledger import Ledger, Verdict, rebuild
-from lake.state import open_state
+from lake.state import deliveries, writing
+from tests.databases import NewStore, opened
 
 DAY = date(2025, 3, 3)
 COUNTS = Counts(3, 2, 1, 0, 0, 2, 0, 0, {}, {"id_required": 1})
@@ -32,8 +34,8 @@ LANDED, SETTLED, HELD, REFUSED = DeliveryStatus
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(open_state(f"sqlite:///{tmp_path / 'state.db'}"))
+def ledger(state: sa.Engine) -> Ledger:
+    return Ledger(state)
 
 
 def delivery(
@@ -101,7 +103,11 @@ def test_pending_takes_dates_in_order_and_code_tables_first(ledger: Ledger) -> N
     assert ledger.pending(DAY - timedelta(days=1)) == []
 
 
-@settings(max_examples=12, deadline=None)  # each example opens a store of its own
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # emptied for each example
+)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a.b", "a.c"]), st.integers(0, 3), st.integers(1, 3)),
@@ -110,11 +116,11 @@ def test_pending_takes_dates_in_order_and_code_tables_first(ledger: Ledger) -> N
     )
 )
 def test_what_is_settled_comes_in_business_order_whatever_the_order_of_arrival(
-    tmp_path_factory: pytest.TempPathFactory, places: list[tuple[str, int, int]]
+    state: sa.Engine, places: list[tuple[str, int, int]]
 ) -> None:
-    path = tmp_path_factory.mktemp("state") / "state.db"
-    state = open_state(f"sqlite:///{path}")
     ledger = Ledger(state)
+    with writing(state) as connection:
+        connection.execute(deliveries.delete())
     for dataset, days, revision in places:
         one = delivery(dataset, DAY + timedelta(days), revision)
         ledger.record(one, LANDED)
@@ -122,7 +128,6 @@ def test_what_is_settled_comes_in_business_order_whatever_the_order_of_arrival(
 
     found = [d.order for d in ledger.settled("a.b")]
 
-    state.dispose()
     assert found == sorted(
         (DAY + timedelta(days), revision) for name, days, revision in places if name == "a.b"
     )
@@ -337,7 +342,9 @@ def test_runs_are_noted_with_how_they_ended(ledger: Ledger) -> None:
     assert (running.run_id, running.outcome, running.ended_at) == (second, None, None)
 
 
-def test_a_lost_ledger_is_rebuilt_from_landing(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_lost_ledger_is_rebuilt_from_landing(
+    ledger: Ledger, new_store: NewStore, tmp_path: Path
+) -> None:
     landing = Landing.at(str(tmp_path / "landing"))
     settled, landed = made_id(delivery()), made_id(delivery(revision=2, content="other"))
     for one in (settled, landed):
@@ -346,15 +353,16 @@ def test_a_lost_ledger_is_rebuilt_from_landing(ledger: Ledger, tmp_path: Path) -
     ledger.save_plan(plan(settled))
     landing.write_receipt(settled, receipt(settled, plan(settled), VERSIONS))
     ledger.settle(settled.delivery_id, COUNTS, VERSIONS, 2.0)
-    empty = Ledger(open_state(f"sqlite:///{tmp_path / 'new.db'}"))
+    with opened(new_store()) as other:
+        empty = Ledger(other)
 
-    restored = rebuild(empty, landing)
+        restored = rebuild(empty, landing)
 
-    assert restored == [settled, landed]
-    before, after = ledger.entries(), empty.entries()
-    assert after == [replace(before[0], seconds=None), before[1]]
-    assert empty.plan(settled.delivery_id) == plan(settled)
-    assert empty.pending(None) == [landed]
+        assert restored == [settled, landed]
+        before, after = ledger.entries(), empty.entries()
+        assert after == [replace(before[0], seconds=None), before[1]]
+        assert empty.plan(settled.delivery_id) == plan(settled)
+        assert empty.pending(None) == [landed]
 
 
 def test_rebuilding_adds_only_what_is_missing(ledger: Ledger, tmp_path: Path) -> None:

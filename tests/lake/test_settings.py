@@ -209,3 +209,37 @@ def test_away_from_every_site_the_checkout_of_the_code_is_taken(
 def test_a_site_without_contracts_is_no_site(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"REDCLIFF_SITE: .* holds no folder schemas/"):
         find_site({"REDCLIFF_SITE": str(tmp_path)})
+
+
+def test_trino_is_where_its_section_says(site: Path, home: Path) -> None:
+    (site / "conf" / "local.yaml").write_text(
+        "trino: {host: trino.example, user: redcliff, secret_file: t, certificate: t.crt}\n"
+    )
+    home.mkdir()
+    (home / "t").write_text("secret of trino\n")
+
+    trino = load(site, home).trino
+
+    assert trino is not None
+    assert (str(trino), trino.user) == ("https://trino.example:443", "redcliff")
+    assert (trino.password, trino.certificate) == ("secret of trino", home / "t.crt")
+    assert (trino.catalog, trino.owner_catalog) == ("lake", "lake_owner")
+    assert "secret" not in repr(trino)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        pytest.param("{host: a}", "trino.user: Field required; known: host, port", id="no-user"),
+        pytest.param("{host: a, user: b, port: 0}", r"trino\.port: .*greater", id="no-port"),
+        pytest.param("{host: a, user: b, catalog: 'x; y'}", r"trino\.catalog: .*", id="no-name"),
+        pytest.param("{host: a, user: b, word: c}", r"trino\.word: .*not permitted", id="unknown"),
+    ],
+)
+def test_a_section_trino_that_is_wrong_names_the_key(
+    site: Path, home: Path, section: str, told: str
+) -> None:
+    (site / "conf" / "local.yaml").write_text(f"trino: {section}\n")
+
+    with pytest.raises(UsageError, match=told):
+        load(site, home)

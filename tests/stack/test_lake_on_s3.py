@@ -126,7 +126,9 @@ def test_a_silent_endpoint_is_told(root: str) -> None:
 # --- the whole city --------------------------------------------------------------------------
 
 
-def test_the_city_has_the_same_tables_as_in_folders(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     local = Cluster(tmp_path / "home", Path("local"))
 
     on_s3 = cluster(*DEMO, "--profile", str(cluster.profile))
@@ -140,6 +142,14 @@ def test_the_city_has_the_same_tables_as_in_folders(cluster: Cluster, tmp_path: 
     words = "SELECT count(*) AS n FROM thematic.population__person"
     asked = cluster("sql", words, "--engine", "embedded", "--profile", str(cluster.profile))
     assert asked["rows"] == [[on_s3["tables"]["thematic.population__person"]["rows"]]]
+
+    served = {n: at["rows"] for n, at in on_s3["tables"].items() if not n.startswith("raw.")}
+    registration = again["registration"]
+    assert (registration["served"], registration["registered"]) == (len(served), [])
+    assert (registration["warnings"], registration["problem"]) == ([], None)
+    counts = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in served)
+    in_trino = cluster("sql", counts, "--on", "trino", "--profile", str(cluster.profile))
+    assert dict(in_trino["rows"]) == served
 
 
 def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:

@@ -7,6 +7,8 @@ import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import date
 
 import pyarrow as pa
@@ -20,6 +22,7 @@ from jobs.stack import s3
 from jobs.stack.component import Stack
 from lake.state import HEAD, open_state
 from lake.toolchain import delta_jars, find_java, s3_jars
+from lake.trino import connect
 
 pytestmark = pytest.mark.stack
 WRITERS = 16
@@ -203,44 +206,9 @@ def test_spark_s_worker_merges_into_a_table_that_delta_rs_wrote_on_s3(
 # --- Trino -----------------------------------------------------------------------------------
 
 
-def ask(stack: Stack, statement: str) -> list[list[object]]:
-    with stack.component("trino").connect(stack) as connection:
-        cursor = connection.cursor()
-        cursor.execute(statement)
-        rows: list[list[object]] = cursor.fetchall()
-        return rows
-
-
-def test_trino_reads_a_delta_table_that_delta_rs_wrote(
-    stack: Stack, storage: dict[str, str]
-) -> None:
-    table = write_table(stack, storage, "curated/population__person")
-    store = stack.component("s3")
-    ask(
-        stack,
-        f"CREATE SCHEMA IF NOT EXISTS lake.curated WITH (location = 's3://{store.bucket}/curated')",
-    )
-    ask(
-        stack,
-        "CALL lake.system.register_table(schema_name => 'curated', "
-        f"table_name => 'population__person', table_location => '{table}')",
-    )
-
-    names = ask(stack, "SELECT name FROM lake.curated.population__person ORDER BY name")
-    at_first = ask(
-        stack, "SELECT count(*) FROM lake.curated.population__person FOR VERSION AS OF 0"
-    )
-
-    assert names == [["张三"], ["李四"], ["王五"]]
-    assert at_first == [[2]]
-
-
 def test_trino_lets_nobody_in_without_the_password(stack: Stack) -> None:
     trino = stack.component("trino")
-    connection = trino.connect(stack)
-    connection.auth = type(connection.auth)("redcliff", "guessed")
-    connection.auth.set_http_session(connection._http_session)
+    address = replace(trino.address(stack), password="guessed")
 
-    with pytest.raises(HttpError, match="401"):
+    with closing(connect(address)) as connection, pytest.raises(HttpError, match="401"):
         connection.cursor().execute("SELECT 1")
-    connection.close()
