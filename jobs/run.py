@@ -17,8 +17,8 @@ from catalog.compile.openlineage import run_events
 from catalog.contract import Contract
 from catalog.errors import EnvironmentProblem
 from catalog.models import model_inputs, model_order
-from catalog.naming import split_table_name
-from catalog.vocabulary import Theme
+from catalog.naming import split_table_name, table_name
+from catalog.vocabulary import Layer, Theme
 from jobs.context import Context
 from jobs.deliver import land_code_tables, owner
 from jobs.emit import emit
@@ -158,12 +158,15 @@ def run(
         outcome = "ended"
     finally:
         ledger.end_run(run_id, outcome, done)
-    wrote = bool(done["deliveries"] or done["models"])
-    if settings.lineage and wrote:
+    if settings.lineage and (done["deliveries"] or done["models"]):
         _tell_lineage(context, done, settings.lineage, progress)
     registration = None
-    if settings.trino is not None and (wrote or selection == EVERYTHING):
-        registration = register_after_run(context.tables, catalog, settings.trino, progress)
+    if settings.trino is not None:
+        # A part of a run, of which a scheduler starts many, answers for its own tables alone.
+        compared = None if selection == EVERYTHING else _written(done)
+        registration = register_after_run(
+            context.tables, catalog, settings.trino, progress, compared
+        )
     return RunReport(
         engine.name,
         time.monotonic() - started,
@@ -210,6 +213,12 @@ def _record(
             if one.read
         ],
     }
+
+
+def _written(record: Mapping[str, Any]) -> set[str]:
+    """The tables that the run of this record has written."""
+    loaded = {name for delivery in record["deliveries"] for name in delivery["wrote"]}
+    return loaded | {table_name(one["dataset"], Layer.THEMATIC) for one in record["models"]}
 
 
 def _due(context: Context, through: date | None, selection: Selection) -> list[Delivery]:
