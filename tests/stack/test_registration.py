@@ -142,6 +142,7 @@ def test_what_another_run_registers_meanwhile_is_not_let_go(
 ) -> None:
     tables, (first, *others) = lake(stack, tmp_path.name), shapes(small)
     tables.ensure(first)
+    register(tables, small, trino)
     found = _Trino.found
 
     def found_after_another(self: _Trino, compared: Collection[str] | None) -> Found:
