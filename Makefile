@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test nightly cluster stack-test check golden lock clean
+.PHONY: help setup demo test nightly cluster airflow stack-test check golden lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,9 @@ nightly: setup ## both engines with ten times the city, deliveries in any order,
 	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py \
 	tests/stories/test_a_run_killed_at_any_moment.py tests/stories/test_two_runs_at_once.py
 
-cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino
+cluster: $(STAMPS)/servers $(STAMPS)/airflow ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow
+
+airflow: $(STAMPS)/airflow ## install Airflow and PostgreSQL, for `redcliff up --with airflow`
 
 stack-test: setup cluster ## start those servers on free ports and test against them
 	$(BIN)/python -m pytest -m stack $(or $(ARGS),tests)
@@ -61,6 +63,7 @@ lock: $(STAMPS)/dev ## resolve pyproject.toml into requirements/ anew (UPGRADE= 
 	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra dev -o requirements/dev.txt
 	$(LOCK) $(HOLD) pyproject.toml --extra spark -o requirements/spark.txt
 	$(LOCK) $(HOLD) pyproject.toml --extra spark --extra cluster -o requirements/cluster.txt
+	$(LOCK) $(HOLD) pyproject.toml --extra airflow -o requirements/airflow.txt
 	$(LOCK) $(HOLD) pyproject.toml -o requirements/run.txt
 	$(LOCK) $(HOLD) --group build -o requirements/build.txt
 
@@ -100,6 +103,11 @@ $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/spark
 $(STAMPS)/cluster: requirements/cluster.txt $(STAMPS)/spark
 	@echo "Installing the clients of the cluster's servers, PostgreSQL and Go (once, about 110 MB) …" >&2
 	@$(INSTALL) -r requirements/cluster.txt
+	@touch $@
+
+$(STAMPS)/airflow: requirements/airflow.txt $(STAMPS)/run
+	@echo "Installing Airflow and PostgreSQL (once, about 200 MB) …" >&2
+	@$(INSTALL) -r requirements/airflow.txt
 	@touch $@
 
 $(STAMPS)/servers: $(wildcard lake/tools/*) lake/servers.py $(STAMPS)/cluster

@@ -252,6 +252,7 @@ class Contract:
     gates: Mapping[str, Gate] = field(default_factory=dict)
     awaits: tuple[str, ...] = ()
     frequency: str | None = None
+    latency: str | None = None
     retention: str | None = None
     path: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

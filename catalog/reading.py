@@ -126,6 +126,7 @@ def _build(parsed: Parsed, fields: Fields) -> None:
         gates=_gates(parsed, columns, implied),
         awaits=own.get("await", ()),
         frequency=levels.get("frequency"),
+        latency=levels.get("latency"),
         retention=levels.get("retention"),
         path=parsed.path,
         document=parsed.document.value,
@@ -252,11 +253,11 @@ def _check_reasons(parsed: Parsed, name: str, level: str, conditional: str, clos
 
 
 def _service_levels(parsed: Parsed, fields: Fields) -> dict[str, str]:
-    """`frequency` and `retention` as number and unit, such as `1d` or `3y`."""
+    """`frequency`, `latency` and `retention` as number and unit, such as `1d` or `3y`."""
     levels: dict[str, str] = {}
     for item in fields.get("slaProperties", ()):
         name, value, unit = item.get("property"), item.get("value"), item.get("unit")
-        if name not in ("frequency", "retention"):
+        if name not in ("frequency", "latency", "retention"):
             continue
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             parsed.tell(item.at("value"), f"{name} is a whole number of at least 1")

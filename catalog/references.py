@@ -48,7 +48,11 @@ def check_references(parsed: Parsed, among: Neighbours) -> None:
     _check_golden(parsed, contract, among)
     _check_key_register(parsed, contract, among)
     for i, dataset in enumerate(contract.awaits):
-        _find(parsed, parsed.own.where("await", i), dataset, among)
+        where = parsed.own.where("await", i)
+        awaited = _find(parsed, where, dataset, among)
+        if awaited is not None and awaited.kind is not Kind.SOURCE:
+            said = f"{dataset} is made by a model; await what departments deliver for it"
+            parsed.tell(where, said)
     _check_edition(parsed, contract, among)
 
 

@@ -5,6 +5,7 @@ is imported when the command runs; here are words, options, tables and exit code
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -194,13 +195,26 @@ def contracts_compile(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Some datasets; default: all.")
     ] = None,
-    target: Annotated[str, typer.Option(help="What to compile to.")] = "delta",
+    target: Annotated[str, typer.Option(help="What to compile to: delta, dags.")] = "delta",
+    out: Annotated[
+        Path | None, typer.Option(help="A file for the target dags, for the scheduler.")
+    ] = None,
     json_: Json = False,
 ) -> int:
     """Show what follows from contracts, e.g. the DDL of their tables."""
-    from jobs.contracts import compile_contract
+    from catalog.errors import UsageError
+    from jobs.contracts import DAGS, compile_contract, compile_dags
 
+    if target != DAGS and out is not None:
+        raise UsageError(f"--out goes with --target {DAGS} alone")
+    if target == DAGS and datasets:
+        raise UsageError(f"the target {DAGS} follows from the whole site; name no dataset")
     catalog = _site_catalog()
+    if target == DAGS:
+        document = compile_dags(catalog, out).to_json()
+        shown = json.dumps(document, ensure_ascii=False, indent=1) if out is None else f"{out}"
+        answer(json_, document, shown)
+        return 0
     texts = {id_: compile_contract(catalog, id_, target) for id_ in datasets or catalog.contracts}
     answer(json_, {"target": target, "compiled": texts}, *texts.values())
     return 0
@@ -208,7 +222,10 @@ def contracts_compile(
 
 @app.command()
 def deliver(
-    folder: Annotated[Path, typer.Argument(help="An inbox: <department>/<dataset>/<date>/…")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="<department>/<dataset>/<date>/…; default: the profile's inbox."),
+    ] = None,
     strict: Strict = False,
     home: Home = None,
     profile: Profile = None,
@@ -220,7 +237,7 @@ def deliver(
     from jobs.door import Outcome
 
     settings = _settings(profile, home)
-    report = deliver(settings, _catalog(settings), folder, _progress())
+    report = deliver(settings, _catalog(settings), folder or settings.inbox, _progress())
     told = [f"{row.outcome}: {row.folder}: {row.reason}" for row in report.rows if row.reason]
     answer(json_, report.to_json(), display.deliver_table(report), *told)
     return FAILED if strict and report.count(Outcome.REFUSED) else 0
@@ -232,7 +249,22 @@ def run(
         datetime | None,
         typer.Option("--date", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="Up to this day."),
     ] = None,
-    dataset: Dataset = None,
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this dataset and the models that read it; may stand several times."
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Only the datasets of this department.")
+    ] = None,
+    theme: Annotated[str | None, typer.Option(help="Only the models of this theme.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="loads|models", help="Only one half of a run.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Deliver and run whatever comes, until stopped.")
+    ] = False,
     strict: Strict = False,
     engine: Engine = None,
     home: Home = None,
@@ -240,16 +272,21 @@ def run(
     json_: Json = False,
 ) -> int:
     """Load what has landed up to a date, then refresh the models."""
+    from catalog.errors import UsageError
     from jobs import display
     from jobs.run import run
+    from jobs.selection import select
     from lake.deliveries import DeliveryStatus
 
     settings = _settings(profile, home, engine)
+    if watch:
+        if dataset or provider or theme or only or date_:
+            raise UsageError("--watch runs whatever is due; it goes with no other part of a run")
+        return _watch(settings, json_)
     catalog = _catalog(settings)
-    if dataset:
-        catalog.get(dataset)  # a wrong name is told before an engine starts
+    selection = select(catalog, datasets=dataset or (), provider=provider, theme=theme, only=only)
     through = date_.date() if date_ else None
-    report = run(settings, catalog, through=through, dataset=dataset, progress=_progress())
+    report = run(settings, catalog, through=through, progress=_progress(), selection=selection)
     document = report.to_json()
     answer(
         json_,
@@ -257,6 +294,7 @@ def run(
         display.deliveries_table(document["deliveries"]),
         *_reasons(document["deliveries"]),
         display.models_table(report),
+        *(f"waiting: {model}, for {', '.join(late)}" for model, late in report.waiting.items()),
         *([str(report.registration)] if report.registration else []),
         f"{report.engine}, {report.seconds:.1f} s",
     )
@@ -268,16 +306,26 @@ def run(
 @app.command()
 def release(
     delivery_id: Annotated[str, typer.Argument(help="The id of a held delivery.")],
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep it held until a newer delivery comes.")
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="Who decides; default: the user here.")] = None,
     home: Home = None,
     profile: Profile = None,
     json_: Json = False,
 ) -> int:
-    """Let the next run apply a held delivery."""
-    from jobs.deliver import release
+    """Let the next run apply a held delivery, or decide to keep it held."""
+    import getpass
 
-    delivery = release(_settings(profile, home), delivery_id)
-    said = f"{delivery.dataset} {delivery.business_date}: released; `redcliff run` applies it"
-    answer(json_, delivery.document(), said)
+    from jobs.deliver import decide
+    from lake.ledger import Verdict
+
+    verdict = Verdict.KEPT if keep else Verdict.RELEASED
+    by = by or getpass.getuser()
+    delivery = decide(_settings(profile, home), delivery_id, verdict, by)
+    then = "a newer delivery ends it" if keep else "`redcliff run` applies it"
+    said = f"{delivery.dataset} {delivery.business_date}: {verdict} by {by}; {then}"
+    answer(json_, {**delivery.document(), "decision": verdict.value, "decided_by": by}, said)
     return 0
 
 
@@ -299,10 +347,45 @@ def status(
         parts.append("Not settled:")
         parts.append(display.deliveries_table(delivery_document(e) for e in waiting))
         parts += [f"{e.delivery.delivery_id}: {e.reason}" for e in waiting if e.reason]
+    parts += display.run_lines(report.runs)
     if services:
         parts += ["Servers:", display.services_table(services)]
     document = {**report.to_json(), "services": [one.to_json() for one in services]}
     answer(json_, document, *parts)
+    return 0
+
+
+@app.command()
+def lineage(
+    name: Annotated[
+        str, typer.Argument(help="population.person.citizen_id, or a table, in any layer.")
+    ],
+    json_: Json = False,
+) -> int:
+    """Say what a column is made from, up to what was delivered, and all that is made from it."""
+    from catalog.tracing import trace
+
+    traces = trace(_site_catalog(), name)
+    parts = []
+    for one in traces:
+        parts += [one.column]
+        parts += [f"  {edge.made} ← {edge.source}" for edge in one.upstream]
+        parts += [f"  {edge.source} → {edge.made}" for edge in one.downstream]
+    answer(json_, {"columns": [asdict(one) for one in traces]}, *parts)
+    return 0
+
+
+@app.command(name="alert")
+def alert_(home: Home = None, profile: Profile = None, json_: Json = False) -> int:
+    """Tell what asks for somebody: late, held, refused, undecided, failed; each once."""
+    from jobs.alerts import alert
+    from jobs.notify import notifiers
+
+    settings = _settings(profile, home)
+    places = notifiers(settings.alerts, _progress().note)
+    report = alert(settings, _catalog(settings), places)
+    lines = [f"{one.cause}: {one.text}" for one in report.standing]
+    answer(json_, report.to_json(), *(lines or ["nothing asks for anybody"]))
     return 0
 
 
@@ -419,6 +502,16 @@ def sql(
         else:
             WRITERS[wanted](given, sys.stdout.buffer)
             sys.stdout.buffer.flush()
+    return 0
+
+
+def _watch(settings: Settings, as_json: bool) -> int:
+    from jobs.watch import until_signalled, watch
+
+    with until_signalled() as stopped:
+        report = watch(settings, _progress(), stopped)
+    said = f"stopped after {report.runs} runs, {report.deliveries} deliveries loaded"
+    answer(as_json, report.to_json(), said)
     return 0
 
 

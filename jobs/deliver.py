@@ -24,8 +24,8 @@ from jobs.door import DeliverRow, Door, Outcome
 from jobs.progress import Progress
 from lake.deliveries import Delivery, utc_now
 from lake.landing import Landing
-from lake.leases import Leases
-from lake.ledger import Ledger
+from lake.leases import PATIENCE, Leases
+from lake.ledger import Ledger, Verdict
 from lake.settings import Settings
 from lake.state import open_state
 
@@ -57,19 +57,22 @@ def deliver(
     progress: Progress,
     *,
     clock: Callable[[], datetime] = utc_now,
+    patience: float = PATIENCE,
 ) -> DeliverReport:
     """
     Land every complete delivery of the inbox `folder`; the inbox stays as it is.
 
-    `UsageError` when there is no such folder; `LeaseLost` when another process delivers into the
-    same home right now. What is wrong with a delivery stands in its row of the report.
+    `UsageError` when there is no such folder. Another process that delivers into the same home
+    right now is waited for; `LeaseLost` when that takes longer than `patience` seconds.
+    What is wrong with a delivery stands in its row of the report.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
     state = open_state(settings.state_url)
     try:
         ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
-        with Leases(state, owner("deliver")).hold(LEASE) as lease:
+        waiting = Leases(state, owner("deliver"), patience=patience, tell=progress.note)
+        with waiting.hold(LEASE) as lease:
             landing.sweep()
             door = Door(settings, catalog, ledger, landing, lease, clock)
             folders = list(inbox.scan(folder))
@@ -83,11 +86,11 @@ def deliver(
     return DeliverReport(tuple(rows))
 
 
-def release(settings: Settings, delivery_id: str) -> Delivery:
-    """Let the next run apply a held delivery, although many keys vanish."""
+def decide(settings: Settings, delivery_id: str, verdict: Verdict, by: str) -> Delivery:
+    """Let the next run apply a held delivery, although many keys vanish; or keep it held."""
     state = open_state(settings.state_url)
     try:
-        return Ledger(state).release(delivery_id)
+        return Ledger(state).decide(delivery_id, verdict, by)
     finally:
         state.dispose()
 

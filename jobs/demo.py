@@ -121,9 +121,7 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
         for number in range(city.days):
             day = FIRST_DAY + timedelta(number)
             progress.note(f"day {number + 1} of {city.days}: {day}")
-            report = run(
-                settings, catalog, through=day, dataset=None, progress=progress, engine=engine
-            )
+            report = run(settings, catalog, through=day, progress=progress, engine=engine)
             for model in report.models:
                 models[model.dataset] = models.get(model.dataset, 0.0) + model.seconds
     state = open_state(settings.state_url)

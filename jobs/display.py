@@ -12,6 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from lake.deliveries import SHOWN_ZONE
+
 if TYPE_CHECKING:
     from jobs.deliver import DeliverReport
     from jobs.demo import DemoReport
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from jobs.stack.record import Standing
     from jobs.status import StatusReport
     from lake.engine import Answer
+    from lake.ledger import Run
 
 SHOWN_IDS = 12
 """How much of a delivery id is shown: enough to tell deliveries apart by eye."""
@@ -110,6 +113,18 @@ def status_table(report: StatusReport) -> Table:
         numbers = [one.deliveries[name] for name in STANDS]
         rows.append((one.dataset, one.business_name, last, *numbers, at["rows"], at["version"]))
     return table_of(("dataset", "name", "settled up to", *STANDS, "rows", "version"), rows)
+
+
+def run_lines(runs: Iterable[Run]) -> list[str]:
+    """A line for each run: when it started, how it ended, what it did."""
+    lines = []
+    for one in runs:
+        done = one.record or {"deliveries": (), "models": ()}
+        numbers = f"{len(done['deliveries'])} deliveries, {len(done['models'])} models"
+        started = one.started_at.astimezone(SHOWN_ZONE)
+        ended = one.outcome or "at work, or killed"
+        lines.append(f"run {one.run_id} of {started:%Y-%m-%d %H:%M}: {ended}, {numbers}")
+    return lines
 
 
 def services_table(services: Iterable[Standing]) -> Table:

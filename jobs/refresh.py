@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
@@ -37,12 +37,18 @@ SMALL_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh did to a thematic table; all zero when its inputs had not changed."""
+    """
+    What a refresh did to a thematic table; all zero when its inputs had not changed.
+
+    `read` has the versions it was computed from, and is empty then; `version` is its own.
+    """
 
     dataset: str
     upserted: int
     deleted: int
     seconds: float
+    read: Mapping[str, int] = field(default_factory=dict)
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,17 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     """
     started = time.monotonic()
     upserted = deleted = 0
+    read: Mapping[str, int] = {}
+    version = None
     if _due(context, contract):
         table = shapes.thematic_shape(contract).table
         # Inputs are looked at again under the lease: another process may have gone further.
         with context.leases.hold(table) as lease:
             if due := _due(context, contract):
                 upserted, deleted = _write(context, contract, due, run_date, lease, started)
-    return Refreshed(contract.id, upserted, deleted, time.monotonic() - started)
+                read, version = due.inputs, context.tables.version(table)
+    seconds = time.monotonic() - started
+    return Refreshed(contract.id, upserted, deleted, seconds, read, version)
 
 
 def _due(context: Context, contract: Contract) -> _Due | None:

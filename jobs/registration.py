@@ -9,7 +9,7 @@ compared with the contracts all the same: who reads there must find what they sa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -69,12 +69,16 @@ class Registration:
 
 
 def register_after_run(
-    tables: Tables, catalog: Catalog, address: TrinoAddress, progress: Progress
+    tables: Tables,
+    catalog: Catalog,
+    address: TrinoAddress,
+    progress: Progress,
+    compared: Collection[str] | None = None,
 ) -> Registration:
     """Register what a run has written; its tables stand, whatever becomes of this."""
     with progress.step("registering tables in Trino"):
         try:
-            done = register(tables, catalog, address)
+            done = register(tables, catalog, address, compared)
         except RedcliffError as error:
             done = Registration(problem=str(error))
     if done.problem is not None:
@@ -86,9 +90,17 @@ def register_after_run(
     return done
 
 
-def register(tables: Tables, catalog: Catalog, address: TrinoAddress) -> Registration:
+def register(
+    tables: Tables,
+    catalog: Catalog,
+    address: TrinoAddress,
+    compared: Collection[str] | None = None,
+) -> Registration:
     """
     Let Trino show the curated and thematic tables that the lake holds and contracts describe.
+
+    What it shows of `compared` (None: all) and of new tables is compared with the contracts, which
+    costs a look at each table's log.
 
     Idempotent, also beside another one. Tables that have gone from the lake or the site, and those
     of a lake that lay elsewhere, are unregistered: their data stays. `EnvironmentProblem` or
@@ -100,10 +112,12 @@ def register(tables: Tables, catalog: Catalog, address: TrinoAddress) -> Registr
             f"{tables.root}: Trino reads tables on S3; name an s3:// URL as the profile's lake"
         )
     described = {t.full_name: t for c in catalog.contracts.values() for t in trino_tables(c)}
-    held = {name: described[name] for name in tables.names() if name in described}
     with _Trino(address) as trino:
         moved = {layer for layer, at in trino.places().items() if at != f"{tables.root}/{layer}"}
-        found = trino.found()
+        found = trino.found(compared)
+        # After Trino was asked: another run makes a table before it registers it, so that what is
+        # found and not held has really gone.
+        held = {name: described[name] for name in tables.names() if name in described}
         standing = {name for name in found if name.partition(".")[0] not in moved}
         gone = sorted(set(found) - (held.keys() & standing))
         new = sorted(held.keys() - standing)
@@ -111,11 +125,12 @@ def register(tables: Tables, catalog: Catalog, address: TrinoAddress) -> Registr
         trino.forget(moved)
         trino.know(tables.root, {held[name].schema for name in new})
         trino.register({name: tables.path(name) for name in new})
+        looked_at = sorted(held if compared is None else held.keys() & {*compared, *new})
         if new:
-            found = trino.found()
+            found = trino.found(None if compared is None else looked_at)
     warnings = [
-        *(told for name in sorted(held) for told in _differences(held[name], found.get(name, {}))),
-        *(told for name in sorted(held) for told in _outside(tables, name)),
+        *(told for name in looked_at for told in _differences(held[name], found.get(name, {}))),
+        *(told for name in looked_at for told in _outside(tables, name)),
     ]
     seconds = time.monotonic() - started
     gone_for_good = tuple(name for name in gone if name not in held)
@@ -151,17 +166,19 @@ class _Trino:
             for (name,), answer in zip(there, told, strict=True)
         }
 
-    def found(self) -> Found:
-        """All tables of our layers, in two questions at once."""
+    def found(self, compared: Collection[str] | None) -> Found:
+        """All tables of our layers, and columns of the `compared`, in two questions at once."""
         listed = ", ".join(quoted(layer) for layer in LAYERS)
         source, only = f"{self._catalog}.information_schema", f"WHERE table_schema IN ({listed})"
-        tables, columns = self._at_once(
-            [
-                f"SELECT table_schema, table_name FROM {source}.tables {only}",
+        asked = [f"SELECT table_schema, table_name FROM {source}.tables {only}"]
+        if compared is None or compared:
+            of = "" if compared is None else f" AND table_name IN ({_last_names(compared)})"
+            asked.append(
                 f"SELECT table_schema, table_name, column_name, data_type "
-                f"FROM {source}.columns {only}",
-            ]
-        )
+                f"FROM {source}.columns {only}{of}"
+            )
+        tables, *more = self._at_once(asked)
+        columns = more[0] if more else []
         found: Found = {f"{schema}.{name}": {} for schema, name in tables}
         for schema, name, column, kind in columns:
             found.setdefault(f"{schema}.{name}", {})[column] = kind
@@ -213,6 +230,10 @@ class _Trino:
     def _rows(self, statement: str) -> list[list[Any]]:
         with closing(connect(self._address)) as connection:
             return rows(connection, self._address, statement)
+
+
+def _last_names(names: Iterable[str]) -> str:
+    return ", ".join(sorted({quoted(name.partition(".")[2]) for name in names}))
 
 
 def _differences(table: TrinoTable, found: Mapping[str, str]) -> Iterator[str]:

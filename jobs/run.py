@@ -5,7 +5,7 @@ A run: every landed delivery up to a date, in order, then every model whose inpu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,19 +13,23 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from catalog.catalog import Catalog
+from catalog.compile.openlineage import run_events
 from catalog.contract import Contract
+from catalog.errors import EnvironmentProblem
 from catalog.models import model_inputs, model_order
-from catalog.naming import split_table_name
-from catalog.vocabulary import Theme
+from catalog.naming import split_table_name, table_name
+from catalog.vocabulary import Layer, Theme
 from jobs.context import Context
 from jobs.deliver import land_code_tables, owner
+from jobs.emit import emit
 from jobs.engines import open_engine
 from jobs.load import Loaded, load
 from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
 from jobs.registration import Registration, register_after_run
+from jobs.selection import EVERYTHING, Selection
 from jobs.status import standing
-from lake.deliveries import Delivery
+from lake.deliveries import Delivery, utc_now
 from lake.engine import Engine
 from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
@@ -40,30 +44,31 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class RunReport:
-    """A run's deliveries and models, the tables as they stand after it, and Trino, if any."""
+    """
+    What a run did: its deliveries, its models, and the tables as they stand after it.
+
+    `waiting` names for every model that was not refreshed the datasets that it awaits.
+    `run_date` is the one that was asked for, or the newest business date that has settled.
+    """
 
     engine: str
     seconds: float
     deliveries: tuple[Loaded, ...]
     models: tuple[Refreshed, ...]
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    run_date: date | None = None
     registration: Registration | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
         return {
             "engine": self.engine,
+            "date": self.run_date.isoformat() if self.run_date else None,
             "seconds": round(self.seconds, 3),
             "deliveries": [delivery_row(loaded) for loaded in self.deliveries],
-            "models": [
-                {
-                    "dataset": m.dataset,
-                    "upserted": m.upserted,
-                    "deleted": m.deleted,
-                    "seconds": round(m.seconds, 3),
-                }
-                for m in self.models
-            ],
+            "models": [model_row(one) for one in self.models],
+            "waiting": {model: list(awaited) for model, awaited in self.waiting.items()},
             "tables": self.tables,
             "registration": self.registration.to_json() if self.registration else None,
         }
@@ -84,18 +89,29 @@ def delivery_row(loaded: Loaded) -> dict[str, Any]:
     }
 
 
+def model_row(refreshed: Refreshed) -> dict[str, Any]:
+    """One model for JSON."""
+    return {
+        "dataset": refreshed.dataset,
+        "upserted": refreshed.upserted,
+        "deleted": refreshed.deleted,
+        "seconds": round(refreshed.seconds, 3),
+    }
+
+
 def run(
     settings: Settings,
     catalog: Catalog,
     *,
     through: date | None,
-    dataset: str | None,
     progress: Progress,
+    selection: Selection = EVERYTHING,
     engine: Engine | None = None,
 ) -> RunReport:
     """
-    Load every landed delivery with business date ≤ `through` (None: all of them), of `dataset`
-    alone when given, then refresh the models that read what changed.
+    Load every landed delivery with business date ≤ `through` (None: all of them), then refresh
+    the models that read what changed; of both what is selected. A model whose `redcliff.await`
+    has not settled the run's date keeps its table and is told.
 
     Idempotent: with nothing landed and nothing changed, no table gets a new version. `engine` is
     used and left open when given; else the settings' engine is opened for this run alone.
@@ -108,13 +124,11 @@ def run(
                 settings,
                 catalog,
                 through=through,
-                dataset=dataset,
                 progress=progress,
+                selection=selection,
                 engine=opened,
             )
     started = time.monotonic()
-    if dataset is not None:
-        catalog.get(dataset)
     state = open_state(settings.state_url)
     ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
     context = Context(
@@ -127,48 +141,97 @@ def run(
         Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
     )
     land_code_tables(settings, catalog, ledger, landing, context.leases)
-    pending = _due(context, through, dataset)
-    run_id = ledger.start_run(run_date=through, dataset=dataset, engine=engine.name)
-    outcome = "failed"
+    pending = _due(context, through, selection) if selection.loads else []
+    only = next(iter(selection.datasets)) if len(selection.datasets) == 1 else None
+    run_id = ledger.start_run(run_date=through, dataset=only, engine=engine.name)
+    outcome, done = "failed", None
+    models: list[Refreshed] = []
+    waiting: dict[str, tuple[str, ...]] = {}
     try:
         loaded = _load_all(context, pending, progress)
         run_date = through or _newest(ledger, catalog)
-        models = _refresh_all(context, dataset, run_date, progress) if run_date else []
+        if selection.models and run_date:
+            chosen, waiting = _chosen(context, selection, run_date)
+            models = _refresh_all(context, chosen, run_date, progress)
+        seconds = time.monotonic() - started
+        done = _record(context, selection, loaded, models, seconds)
         outcome = "ended"
     finally:
-        ledger.end_run(run_id, outcome)
+        ledger.end_run(run_id, outcome, done)
+    if settings.lineage and (done["deliveries"] or done["models"]):
+        _tell_lineage(context, done, settings.lineage, progress)
     registration = None
     if settings.trino is not None:
-        registration = register_after_run(context.tables, catalog, settings.trino, progress)
+        # A part of a run, of which a scheduler starts many, answers for its own tables alone.
+        compared = None if selection == EVERYTHING else _written(done)
+        registration = register_after_run(
+            context.tables, catalog, settings.trino, progress, compared
+        )
     return RunReport(
         engine.name,
         time.monotonic() - started,
         tuple(loaded),
         tuple(models),
         standing(context.tables),
+        waiting,
+        run_date,
         registration,
     )
 
 
-def _due(context: Context, through: date | None, dataset: str | None) -> list[Delivery]:
-    """The deliveries of this run; those of one dataset bring the code tables it looks up."""
+def _tell_lineage(
+    context: Context, done: Mapping[str, Any], place: str, progress: Progress
+) -> None:
+    """Send what the run did as events; the run stands also when nobody takes them."""
+    events = run_events(context.catalog, done, context.engine.name, utc_now())
+    try:
+        emit(events, place)
+    except EnvironmentProblem as error:
+        progress.note(str(error))
+
+
+def _record(
+    context: Context,
+    selection: Selection,
+    loaded: Sequence[Loaded],
+    models: Sequence[Refreshed],
+    seconds: float,
+) -> dict[str, Any]:
+    """What is kept of a run: contracts, what it read and wrote in which version, counts."""
+    entries = [context.ledger.entry(one.delivery.delivery_id) for one in loaded]
+    return {
+        "contracts": context.catalog.content_hash,
+        "selection": selection.to_json(),
+        "seconds": round(seconds, 3),
+        "deliveries": [
+            {**delivery_row(one), "reason": None, "wrote": dict(entry.versions or {})}
+            for one, entry in zip(loaded, entries, strict=True)
+        ],
+        "models": [
+            {**model_row(one), "read": dict(one.read), "version": one.version}
+            for one in models
+            if one.read
+        ],
+    }
+
+
+def _written(record: Mapping[str, Any]) -> set[str]:
+    """The tables that the run of this record has written."""
+    loaded = {name for delivery in record["deliveries"] for name in delivery["wrote"]}
+    return loaded | {table_name(one["dataset"], Layer.THEMATIC) for one in record["models"]}
+
+
+def _due(context: Context, through: date | None, selection: Selection) -> list[Delivery]:
+    """The deliveries of this run."""
+    wanted = selection.deliveries(context.catalog)
     pending = context.ledger.pending(through)
-    if dataset is None:
-        return pending
-    wanted = {dataset, *_lookups(context.catalog, dataset)}
-    return [d for d in pending if d.dataset in wanted]
+    return [d for d in pending if wanted is None or d.dataset in wanted]
 
 
 def _newest(ledger: Ledger, catalog: Catalog) -> date | None:
     """The newest business date that has settled: a run without a date never asks the clock."""
     days = [d.business_date for id_ in catalog.contracts for d in ledger.settled(id_)]
     return max(days, default=None)
-
-
-def _lookups(catalog: Catalog, dataset: str) -> set[str]:
-    contract = catalog.get(dataset)
-    named = {c.code_table for c in contract.columns if c.code_table}
-    return named | {r.dataset for c in contract.columns for r in c.references}
 
 
 # --- deliveries ------------------------------------------------------------------------------
@@ -229,22 +292,32 @@ def _in_parallel(context: Context, work: Callable[[T], R], items: Sequence[T]) -
 # --- models ----------------------------------------------------------------------------------
 
 
-def _affected(catalog: Catalog, dataset: str | None) -> list[Contract]:
-    """The models to look at, in order: all, or those that read `dataset`, directly or not."""
-    ordered = list(model_order(catalog))
-    if dataset is None:
-        return ordered
-    touched = {dataset}
-    for contract in ordered:
-        if {split_table_name(t)[1] for t in model_inputs(catalog, contract)} & touched:
-            touched.add(contract.id)
-    return [c for c in ordered if c.id in touched]
+def _chosen(
+    context: Context, selection: Selection, run_date: date
+) -> tuple[list[Contract], dict[str, tuple[str, ...]]]:
+    """The models to look at, in order, and those that wait with what they wait for."""
+    affected = selection.affected(context.catalog)
+    chosen: list[Contract] = []
+    waiting: dict[str, tuple[str, ...]] = {}
+    for contract in model_order(context.catalog):
+        if contract.id not in affected:
+            continue
+        late = tuple(one for one in contract.awaits if not _has_settled(context, one, run_date))
+        if late:
+            waiting[contract.id] = late
+        else:
+            chosen.append(contract)
+    return chosen, waiting
+
+
+def _has_settled(context: Context, dataset: str, day: date) -> bool:
+    """Whether the dataset has settled this business date, or a later one."""
+    return any(d.business_date >= day for d in context.ledger.settled(dataset))
 
 
 def _refresh_all(
-    context: Context, dataset: str | None, run_date: date, progress: Progress
+    context: Context, models: Sequence[Contract], run_date: date, progress: Progress
 ) -> list[Refreshed]:
-    models = _affected(context.catalog, dataset)
     refreshed: list[Refreshed] = []
     done: set[str] = set()
     waiting = list(models)

@@ -14,10 +14,13 @@ from catalog.catalog import Catalog
 from catalog.naming import folder_name
 from lake.deliveries import DeliveryStatus
 from lake.entries import Entry
-from lake.ledger import Ledger
+from lake.ledger import Ledger, Run
 from lake.settings import Settings
 from lake.state import open_state
 from lake.tables import Tables
+
+RUNS = 5
+"""So many runs are shown."""
 
 COUNTS = ("received", "accepted", "quarantined", "duplicates", "deleted")
 
@@ -52,13 +55,15 @@ class StatusReport:
     """
     All datasets that have a delivery or a table, by id, and what asks for somebody's attention.
 
-    `pending` waits for a run, `held` for an officer, `refused` for the department.
+    `pending` waits for a run, `held` for an officer, `refused` for the department. `runs` are the
+    last ones, the newest first.
     """
 
     datasets: tuple[DatasetStatus, ...]
     pending: tuple[Entry, ...]
     held: tuple[Entry, ...]
     refused: tuple[Entry, ...]
+    runs: tuple[Run, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The report for JSON."""
@@ -67,6 +72,7 @@ class StatusReport:
             "pending": [delivery_document(entry) for entry in self.pending],
             "held": [delivery_document(entry) for entry in self.held],
             "refused": [delivery_document(entry) for entry in self.refused],
+            "runs": [run_document(one) for one in self.runs],
         }
 
 
@@ -75,7 +81,8 @@ def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> 
     contracts = [catalog.get(dataset)] if dataset else list(catalog.contracts.values())
     state = open_state(settings.state_url)
     try:
-        entries = Ledger(state).entries(dataset)
+        ledger = Ledger(state)
+        entries, runs = ledger.entries(dataset), ledger.runs(RUNS)
     finally:
         state.dispose()
     tables = standing(Tables(settings.lake, settings.store))
@@ -94,6 +101,7 @@ def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> 
         _with_status(entries, DeliveryStatus.LANDED),
         _with_status((e for e in entries if e.ended_by is None), DeliveryStatus.HELD),
         _with_status(entries, DeliveryStatus.REFUSED),
+        tuple(runs),
     )
 
 
@@ -103,6 +111,23 @@ def standing(tables: Tables) -> dict[str, dict[str, int]]:
     return {
         name: {"rows": tables.rows(name, version), "version": version}
         for name, version in versions.items()
+    }
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """
+    One run for JSON, with its record: contracts, what it read and wrote in which version, counts.
+
+    A run that is at work, or was killed, has no end, no outcome and no record.
+    """
+    return {
+        "run_id": run.run_id,
+        "run_date": run.run_date.isoformat() if run.run_date else None,
+        "engine": run.engine,
+        "started_at": run.started_at.isoformat(timespec="seconds"),
+        "ended_at": run.ended_at.isoformat(timespec="seconds") if run.ended_at else None,
+        "outcome": run.outcome,
+        "record": run.record,
     }
 
 

@@ -81,6 +81,8 @@ def up(
     stack = load_stack(settings, environ, wanted)
     standing = record.running(stack.folder)
     if standing is None:
+        for name in stack.chosen:
+            stack.components[name].check(stack)
         check_ports(stack)
         fetch(stack, progress)
         if stack.address not in LOOPBACK:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from catalog.vocabulary import Theme
 from lake.deliveries import Counts, Delivery, DeliveryStatus, Plan, utc_now
 from lake.entries import Entry, delivery_of, delivery_row, entry_of, find_entry, known_entry, move
 from lake.landing import Landing
-from lake.state import deliveries, plans, reading, refreshes, runs, writing
+from lake.state import decisions, deliveries, plans, reading, refreshes, runs, writing
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,24 @@ class Run:
     started_at: datetime
     ended_at: datetime | None
     outcome: str | None
+    record: Mapping[str, Any] | None
+
+
+class Verdict(StrEnum):
+    """What an officer decides about a held delivery."""
+
+    RELEASED = "released"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An officer's decision on a held delivery, of record."""
+
+    delivery_id: str
+    verdict: Verdict
+    decided_by: str
+    decided_at: datetime
 
 
 class Ledger:
@@ -199,9 +218,10 @@ class Ledger:
             }
             move(connection, entry, DeliveryStatus.HELD, values)
 
-    def release(self, delivery_id: str) -> Delivery:
+    def decide(self, delivery_id: str, verdict: Verdict, by: str) -> Delivery:
         """
-        Let a held delivery be applied by the next run, although keys vanish.
+        Release a held delivery, so that the next run applies it although keys vanish, or keep it
+        held until a newer one comes; who decided is kept.
 
         `UsageError` when it is not held, or a newer delivery has ended it.
         """
@@ -217,10 +237,29 @@ class Ledger:
                     f"delivery {delivery_id} was ended by the newer delivery {entry.ended_by}, "
                     "which holds the truth since; there is nothing to release"
                 )
-            _forget_plan(connection, delivery_id)
-            values = {"released": True, "reason": None, "counts": None}
-            move(connection, entry, DeliveryStatus.LANDED, values)
+            row = {
+                "delivery_id": delivery_id,
+                "decision": verdict.value,
+                "decided_by": by,
+                "decided_at": utc_now(),
+            }
+            connection.execute(decisions.insert().values(row))
+            if verdict is Verdict.RELEASED:
+                _forget_plan(connection, delivery_id)
+                values = {"released": True, "reason": None, "counts": None}
+                move(connection, entry, DeliveryStatus.LANDED, values)
         return entry.delivery
+
+    def decisions(self, delivery_id: str | None = None) -> list[Decision]:
+        """What was decided about a delivery, or about all, in the order of deciding."""
+        query = sa.select(decisions).order_by(decisions.c.number)
+        if delivery_id is not None:
+            query = query.where(decisions.c.delivery_id == delivery_id)
+        with reading(self.state_engine) as connection:
+            return [
+                Decision(row.delivery_id, Verdict(row.decision), row.decided_by, row.decided_at)
+                for row in connection.execute(query)
+            ]
 
     def refuse(self, delivery_id: str, reason: str) -> None:
         """Refuse a landed delivery whole; `reason` says where, what, and what to do."""
@@ -281,18 +320,18 @@ class Ledger:
             ).scalar_one()
         return run_id
 
-    def end_run(self, run_id: int, outcome: str) -> None:
-        """Note how a run ended: `done`, or the message of the error that ended it."""
+    def end_run(self, run_id: int, outcome: str, record: Mapping[str, Any] | None = None) -> None:
+        """Note how a run ended (`ended` or `failed`), and what it read and wrote."""
         with writing(self.state_engine) as connection:
             connection.execute(
                 runs.update()
                 .where(runs.c.run_id == run_id)
-                .values(ended_at=utc_now(), outcome=outcome)
+                .values(ended_at=utc_now(), outcome=outcome, record=record)
             )
 
-    def runs(self) -> list[Run]:
-        """All runs, the newest first."""
-        query = sa.select(runs).order_by(runs.c.run_id.desc())
+    def runs(self, limit: int | None = None) -> list[Run]:
+        """The runs, the newest first: so many, or all."""
+        query = sa.select(runs).order_by(runs.c.run_id.desc()).limit(limit)
         with reading(self.state_engine) as connection:
             return [Run(**row._mapping) for row in connection.execute(query)]
 

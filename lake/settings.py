@@ -33,11 +33,16 @@ from lake.store import Store
 DEFAULT_PROFILE = "local"
 DEFAULTS: Mapping[str, str | int] = {
     "engine": "embedded",
+    "inbox": "inbox",
     "lake": "lake",
     "landing": "landing",
     "settle_seconds": 300,
 }
-KEYS = ("engine", "lake", "landing", "memory", "settle_seconds", "site_secret", "state_url")
+KEYS = (
+    *("alerts", "engine", "inbox", "lake", "landing", "memory", "settle_seconds"),
+    *("lineage", "site_secret", "state_url"),
+)
+PLACES = ("inbox", "lake", "landing")
 SECTION = "stack"
 """The section of a profile that says what `redcliff up` starts; jobs.stack reads it."""
 
@@ -53,11 +58,13 @@ class Settings:
     """
     One site and one home.
 
+    `inbox` is where departments lay down what they deliver.
     `lake` is the root of the tables, `landing` that of landing: a local path or an S3 URL, and `s3`
     says where S3 is. `spark` is where Spark runs, `trino` where tables are shown to readers, if
     anywhere. `settle_seconds` is how long a
     folder without manifest.json and _DONE must lie still before it counts as whole. From
     `site_secret` the ids of persons and entities are made: whoever loses it cannot rebuild them.
+    `alerts` says where alerts go, `lineage` where OpenLineage events do (a file or a URL).
     `memory` bounds the engine, such as `700MB`; None leaves it to the engine. `stack` is the
     profile's section of that name as it stands there.
     """
@@ -72,6 +79,9 @@ class Settings:
     site_secret: bytes = field(repr=False)
     profile: str
     memory: str | None = None
+    inbox: Path = Path("inbox")
+    alerts: tuple[str, ...] = field(default=("log",), repr=False)
+    lineage: str | None = None
     s3: S3 | None = None
     spark: SparkMaster = THIS_MACHINE
     trino: TrinoAddress | None = None
@@ -101,16 +111,19 @@ def load_settings(
     home = home_folder(home, environ)
     profile = profile or environ.get("REDCLIFF_PROFILE")
     values = {**DEFAULTS, **served, **_read_profile(site, profile)}
-    for key in ("lake", "landing"):
+    for key in PLACES:
         values[key] = _placed(values[key], home)
     for key in KEYS:
         if given := environ.get(f"REDCLIFF_{key.upper()}"):
-            values[key] = _placed(given, Path.cwd()) if key in ("lake", "landing") else given
+            values[key] = _placed(given, Path.cwd()) if key in PLACES else given
     _make_home(home)
     return Settings(
         home=home,
         site=site,
         engine=str(values["engine"]),
+        inbox=Path(values["inbox"]),
+        alerts=_words(values.get("alerts")),
+        lineage=_lineage(values.get("lineage"), home),
         lake=str(values["lake"]),
         landing=str(values["landing"]),
         state_url=str(values.get("state_url") or f"sqlite:///{home / 'state.db'}"),
@@ -199,6 +212,18 @@ def _memory(value: Any) -> str | None:
     if not re.fullmatch(r"[1-9][0-9]*(MB|GB)", str(value)):
         raise UsageError(f"memory: {value!r} is no amount of memory; write 700MB or 2GB")
     return str(value)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    """A list, or words parted by commas."""
+    if value is None:
+        return ("log",)
+    words = value if isinstance(value, list) else str(value).split(",")
+    return tuple(str(word).strip() for word in words if str(word).strip())
+
+
+def _lineage(value: Any, home: Path) -> str | None:
+    return None if value is None else _placed(value, home)
 
 
 def _section(value: Any) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
 
 BUSY_SECONDS = 30
@@ -123,6 +123,27 @@ runs = sa.Table(
     sa.Column("started_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Column("outcome", sa.Text),
+    sa.Column("record", sa.JSON(none_as_null=True)),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column(
+        "delivery_id", sa.String(32), sa.ForeignKey("deliveries.delivery_id"), nullable=False
+    ),
+    sa.Column("decision", sa.String(16), nullable=False),
+    sa.Column("decided_by", sa.String(255), nullable=False),
+    sa.Column("decided_at", Instant, nullable=False),
+    sa.Index("ix_decisions_delivery", "delivery_id"),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("subject", sa.String(255), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
 )
 
 leases = sa.Table(

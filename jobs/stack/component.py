@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from lake.secrets import kept_secret
+from lake.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -50,6 +51,7 @@ class Stack:
     environ: Mapping[str, str] = field(repr=False)
     components: Mapping[str, Component]
     chosen: tuple[str, ...]
+    settings: Settings
 
     def place(self, *parts: str) -> Path:
         """A folder of the stack, made for its owner alone when it is not there."""
@@ -113,6 +115,10 @@ class Component(BaseModel, ABC):
     @abstractmethod
     def fetch(self, environ: Mapping[str, str]) -> None:
         """Fetch it into the user's cache."""
+
+    def check(self, stack: Stack) -> None:
+        """Refuse what must not be started so; called before anything is."""
+        return
 
     @abstractmethod
     def services(self, stack: Stack) -> list[Service]:

@@ -23,6 +23,7 @@ CLASSES = {
     "postgres": "jobs.stack.postgres:Postgres",
     "spark": "jobs.stack.spark:Spark",
     "trino": "jobs.stack.trino:Trino",
+    "airflow": "jobs.stack.airflow:Airflow",
 }
 
 
@@ -64,6 +65,7 @@ def load_stack(
         environ=environ,
         components=components,
         chosen=tuple(name for name in components if name in chosen),
+        settings=settings,
     )
 
 

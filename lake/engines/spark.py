@@ -10,18 +10,19 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from py4j.protocol import Py4JError
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
-from catalog.errors import UsageError
+from catalog.errors import RedcliffError, TryAgain, UsageError
 from lake.addresses import SparkMaster
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
@@ -362,6 +363,7 @@ class SparkEngine:
 
     def __init__(self, session: SparkSession, store: Store = LOCAL) -> None:
         self._session = session
+        self._context: Any = session.sparkContext._jsc.sc()
         self._store = store
         self._large = threading.RLock()
 
@@ -373,13 +375,13 @@ class SparkEngine:
         A child session: its own views and settings, the same cache and executors.
 
         One that is not small has all cores to itself, and waits for others that are not: two at
-        once would hold twice the rows, and be no faster.
+        once would hold twice the rows, and be no faster. `TryAgain` when Spark itself has ended.
         """
-        session = self._session.newSession()
-        for key, value in (SMALL if small else {}).items():
-            session.conf.set(key, value)
         kind = SmallSparkWorkspace if small else SparkWorkspace
-        with nullcontext() if small else self._large:
+        with self._while_it_lives(), nullcontext() if small else self._large:
+            session = self._session.newSession()
+            for key, value in (SMALL if small else {}).items():
+                session.conf.set(key, value)
             workspace = kind(session, day, self._store)
             try:
                 yield workspace
@@ -387,5 +389,27 @@ class SparkEngine:
                 workspace.close()
 
     def close(self) -> None:
-        """Stop Spark."""
-        self._session.stop()
+        """Stop Spark, if it still runs."""
+        with suppress(TryAgain), self._while_it_lives():
+            self._session.stop()
+
+    @contextmanager
+    def _while_it_lives(self) -> Iterator[None]:
+        try:
+            yield
+        except RedcliffError:
+            raise
+        except Exception as error:
+            if self._has_ended():
+                raise TryAgain(
+                    "Spark has ended in the middle of it: killed, out of memory, or sent away by "
+                    "its cluster; what was done stands, and the same command goes on from there"
+                ) from error
+            raise
+
+    def _has_ended(self) -> bool:
+        """Whether the JVM is gone, or the cluster has ended the application."""
+        try:
+            return bool(self._context.isStopped())
+        except (OSError, Py4JError):
+            return True  # nobody answers

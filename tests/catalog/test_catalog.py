@@ -277,6 +277,15 @@ CASES = [
     ),
     pytest.param(
         "count",
+        "  - {property: redcliff.opening,",
+        "  - {property: redcliff.await, value: [population.person]}\n"
+        "  - {property: redcliff.opening,",
+        "redcliff.await",
+        "population.person is made by a model; await what departments deliver for it",
+        id="awaited-dataset-is-a-model",
+    ),
+    pytest.param(
+        "count",
         "team: {name: health}",
         "team: {name: heath}",
         "team:",

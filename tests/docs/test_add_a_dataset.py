@@ -13,6 +13,7 @@ from jobs.contracts import check, compile_contract
 from jobs.deliver import deliver
 from jobs.progress import SilentProgress
 from jobs.run import run
+from jobs.selection import select
 from lake.engine import Engine
 from lake.settings import load_settings
 
@@ -53,7 +54,10 @@ def test_the_delivery_of_the_page_is_judged_as_the_page_says(
     catalog, progress = Catalog.load(site), SilentProgress()
 
     deliver(settings, catalog, tmp_path / "inbox", progress)
-    report = run(settings, catalog, through=None, dataset=DATASET, progress=progress, engine=engine)
+    selection = select(catalog, datasets=[DATASET])
+    report = run(
+        settings, catalog, through=None, progress=progress, selection=selection, engine=engine
+    )
 
     (loaded,) = report.deliveries
     assert loaded.counts is not None

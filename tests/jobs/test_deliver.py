@@ -18,14 +18,14 @@ import pytest
 
 from catalog.catalog import Catalog
 from catalog.errors import LeaseLost, UsageError
-from jobs.deliver import LEASE, DeliverReport, deliver, land_code_tables, release
+from jobs.deliver import LEASE, DeliverReport, decide, deliver, land_code_tables
 from jobs.door import DeliverRow, Outcome
 from jobs.progress import SilentProgress
 from lake.deliveries import Counts, Delivery, DeliveryStatus
 from lake.entries import Entry
 from lake.landing import Landing
 from lake.leases import Leases
-from lake.ledger import Ledger
+from lake.ledger import Ledger, Verdict
 from lake.settings import Settings
 from lake.state import open_state
 
@@ -756,7 +756,7 @@ def test_two_cannot_deliver_into_one_home_at_once(city: City) -> None:
     state = open_state(city.settings.state_url)
 
     with Leases(state, "another delivery").hold(LEASE), pytest.raises(LeaseLost, match="another"):
-        city.deliver()
+        deliver(city.settings, city.catalog, city.inbox, SilentProgress(), patience=0.0)
 
 
 # Crashes
@@ -871,7 +871,7 @@ def test_a_released_delivery_is_taken_up_by_the_next_run(city: City) -> None:
     city.ledger.hold(id_, "60 % of the keys vanish", Counts(1, 1, 0, 0, 9, 1, 0, 0))
     assert city.ledger.pending(None) == []
 
-    released = release(city.settings, id_)
+    released = decide(city.settings, id_, Verdict.RELEASED, "officer")
 
     assert released.delivery_id == id_
     assert city.ledger.pending(None) == [released]

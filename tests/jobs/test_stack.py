@@ -64,6 +64,7 @@ def stack_of(tmp_path: Path, **components: Component) -> Stack:
         environ=os.environ,
         components=components,
         chosen=tuple(components),
+        settings=load_settings(None, tmp_path / "home", {"REDCLIFF_SITE": str(REPOSITORY)}),
     )
 
 
@@ -79,7 +80,7 @@ def test_without_a_section_another_profile_is_named(tmp_path: Path) -> None:
     local = load_settings("local", tmp_path, {"REDCLIFF_SITE": str(REPOSITORY)})
 
     with pytest.raises(UsageError, match=r"the profile local has no section stack; .*cluster"):
-        load_stack(local, os.environ)
+        load_stack(replace(local, stack={}), os.environ)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,9 @@ def test_a_section_that_does_not_fit_is_told(
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
     [
-        pytest.param(None, ("s3", "postgres", "spark", "trino"), id="all-of-the-profile"),
+        pytest.param(
+            None, ("s3", "postgres", "spark", "trino", "airflow"), id="all-of-the-profile"
+        ),
         pytest.param(["trino"], ("s3", "trino"), id="with-what-it-needs"),
         pytest.param(["spark", "postgres"], ("postgres", "spark"), id="in-the-order-of-starting"),
     ],
@@ -182,6 +185,50 @@ def test_spark_s_worker_registers_with_the_master_of_the_profile(settings: Setti
     assert stack.secret("spark") in (stack.folder / "spark/conf/daemons.conf").read_text()
 
 
+@pytest.mark.parametrize(
+    ("address", "environ", "said"),
+    [
+        pytest.param("0.0.0.0", {}, "^stack.address is 0.0.0.0, and", id="profile"),
+        pytest.param(
+            "127.0.0.1",
+            {"AIRFLOW__API__HOST": "10.0.0.7"},
+            "^AIRFLOW__API__HOST is 10.0.0.7, and",
+            id="environment",
+        ),
+    ],
+)
+def test_airflow_s_demo_login_is_for_this_machine_alone(
+    settings: Settings, address: str, environ: dict[str, str], said: str
+) -> None:
+    section: dict[str, Any] = {"address": address, "postgres": {}, "airflow": {}}
+    stack = load_stack(replace(settings, stack=section), environ)
+    section["airflow"] = {"auth_manager": "airflow.providers.fab.FabAuthManager"}
+    guarded = load_stack(replace(settings, stack=section), environ)
+
+    with pytest.raises(UsageError, match=said):
+        stack.components["airflow"].check(stack)
+    guarded.components["airflow"].check(guarded)
+
+
+def test_airflow_s_secrets_stand_in_its_own_files_alone(settings: Settings) -> None:
+    section = {"postgres": {"port": 5}, "airflow": {"port": 6, "tasks": 3}}
+    stack = load_stack(replace(settings, stack=section), os.environ)
+
+    services = stack.components["airflow"].services(stack)
+
+    written = (stack.folder / "airflow" / "airflow.cfg").read_text()
+    assert "parallelism = 3" in written
+    assert f"redcliff:{stack.secret('postgres')}@127.0.0.1:5/airflow" in written
+    assert stack.secret("airflow") in (stack.folder / "airflow/passwords.json").read_text()
+    secrets = {file.read_text().strip() for file in (stack.folder / "secrets").iterdir()}
+    assert len(secrets) == 5
+    for service in services:
+        told = (*service.argv, *service.environ.values())
+        assert [secret for secret in secrets if any(secret in word for word in told)] == []
+    for name in ("airflow.cfg", "passwords.json"):
+        assert stat.S_IMODE((stack.folder / "airflow" / name).stat().st_mode) == 0o600
+
+
 # --- places, secrets, templates --------------------------------------------------------------
 
 
@@ -206,12 +253,12 @@ def test_what_the_stack_writes_is_for_its_owner_alone(tmp_path: Path) -> None:
 def test_every_template_of_the_site_is_whole() -> None:
     templates = [
         p
-        for folder in ("trino", "spark", "postgres")
+        for folder in ("airflow", "trino", "spark", "postgres")
         for p in (CLUSTER.parent / folder).rglob("*")
         if p.is_file()
     ]
 
-    assert len(templates) == 10
+    assert len(templates) == 11
     assert [p for p in templates if not Rendering(p.read_text()).is_valid()] == []
 
 

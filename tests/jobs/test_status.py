@@ -47,7 +47,29 @@ def delivered(number: int, dataset: str = REGISTER) -> Delivery:
 def test_a_new_home_has_nothing_to_tell(settings: Settings, catalog: Catalog) -> None:
     report = status(settings, catalog)
 
-    assert report.to_json() == {"datasets": [], "pending": [], "held": [], "refused": []}
+    nothing: dict[str, list[object]] = {
+        "datasets": [],
+        "pending": [],
+        "held": [],
+        "refused": [],
+        "runs": [],
+    }
+    assert report.to_json() == nothing
+
+
+def test_the_last_runs_are_told_with_their_records(settings: Settings, catalog: Catalog) -> None:
+    ledger = Ledger(open_state(settings.state_url))
+    record: dict[str, list[object]] = {"deliveries": [], "models": []}
+    for number in range(7):
+        run_id = ledger.start_run(run_date=date(2025, 3, number + 1), dataset=None, engine="spark")
+        if number < 6:
+            ledger.end_run(run_id, "ended", record)
+
+    runs = status(settings, catalog).to_json()["runs"]
+
+    assert [run["run_date"] for run in runs] == [f"2025-03-0{n}" for n in (7, 6, 5, 4, 3)]
+    assert (runs[0]["outcome"], runs[0]["record"], runs[0]["ended_at"]) == (None, None, None)
+    assert (runs[1]["outcome"], runs[1]["record"], runs[1]["engine"]) == ("ended", record, "spark")
 
 
 def test_a_dataset_is_told_with_its_last_settled_delivery_and_its_tables(

@@ -22,7 +22,7 @@ from lake.deliveries import (
     receipt,
 )
 from lake.landing import Landing
-from lake.ledger import Ledger, rebuild
+from lake.ledger import Ledger, Verdict, rebuild
 from lake.state import deliveries, writing
 from tests.databases import NewStore, opened
 
@@ -175,7 +175,7 @@ def refuse(ledger: Ledger, id_: str) -> None:
 
 
 def release(ledger: Ledger, id_: str) -> None:
-    ledger.release(id_)
+    ledger.decide(id_, Verdict.RELEASED, "officer")
 
 
 Step = Callable[[Ledger, str], None]
@@ -234,7 +234,7 @@ def test_a_held_delivery_says_why_and_is_marked_when_released(ledger: Ledger) ->
     hold(ledger, delivery().delivery_id)
     assert ledger.entry(delivery().delivery_id).reason == "60 % of the keys vanish"
 
-    released = ledger.release(delivery().delivery_id)
+    released = ledger.decide(delivery().delivery_id, Verdict.RELEASED, "officer")
 
     entry = ledger.entry(delivery().delivery_id)
     assert released == delivery()
@@ -260,7 +260,7 @@ def test_a_newer_settled_delivery_ends_a_held_one_for_good(ledger: Ledger) -> No
     assert ledger.entry(held.delivery_id).ended_by == newer.delivery_id
     assert ledger.entry(other.delivery_id).ended_by is None
     with pytest.raises(UsageError, match=f"ended by the newer delivery {newer.delivery_id}"):
-        ledger.release(held.delivery_id)
+        ledger.decide(held.delivery_id, Verdict.RELEASED, "officer")
 
 
 def test_an_older_settled_delivery_does_not_end_a_held_one(ledger: Ledger) -> None:
@@ -330,13 +330,13 @@ def test_the_last_refresh_of_a_model_is_remembered(ledger: Ledger) -> None:
 
 def test_runs_are_noted_with_how_they_ended(ledger: Ledger) -> None:
     first = ledger.start_run(run_date=DAY, dataset="a.b", engine="spark")
-    ledger.end_run(first, "done")
+    ledger.end_run(first, "done", {"models": []})
     second = ledger.start_run(run_date=None, dataset=None, engine="spark")
 
     running, ended = ledger.runs()
 
     assert (ended.run_id, ended.run_date, ended.dataset) == (first, DAY, "a.b")
-    assert ended.outcome == "done"
+    assert (ended.outcome, ended.record) == ("done", {"models": []})
     assert ended.ended_at is not None
     assert ended.started_at <= ended.ended_at
     assert (running.run_id, running.outcome, running.ended_at) == (second, None, None)
@@ -390,3 +390,22 @@ def test_a_record_wins_over_a_refusal_that_came_before_it(ledger: Ledger, tmp_pa
 
     entry = ledger.entry(one.delivery_id)
     assert (entry.status, entry.reason, entry.delivery.revision) == (LANDED, None, 1)
+
+
+def test_a_decision_on_a_held_delivery_is_kept_with_who_made_it(ledger: Ledger) -> None:
+    one = made_id(delivery())
+    ledger.record(one, LANDED)
+    ledger.hold(one.delivery_id, "60 % of the keys vanish", COUNTS)
+
+    ledger.decide(one.delivery_id, Verdict.KEPT, "first officer")
+    held = ledger.entry(one.delivery_id).status
+    ledger.decide(one.delivery_id, Verdict.RELEASED, "second officer")
+
+    assert held is DeliveryStatus.HELD
+    assert ledger.entry(one.delivery_id).released
+    assert [(d.verdict, d.decided_by) for d in ledger.decisions(one.delivery_id)] == [
+        (Verdict.KEPT, "first officer"),
+        (Verdict.RELEASED, "second officer"),
+    ]
+    with pytest.raises(UsageError, match="only a held delivery can be released"):
+        ledger.decide(one.delivery_id, Verdict.KEPT, "third officer")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +18,7 @@ from catalog.compile.trino import trino_tables
 from catalog.contract import DataType, TypeName
 from catalog.errors import EnvironmentProblem, UsageError
 from catalog.shapes import Shape, curated_shape, quarantine_shape, thematic_shape
-from jobs.registration import Registration, register
+from jobs.registration import Found, Registration, _Trino, register
 from jobs.stack.component import Stack
 from jobs.stack.trino import hashed
 from lake.addresses import TrinoAddress
@@ -131,6 +131,51 @@ def test_two_runs_may_register_at_once(
 
     assert [one.result().served for one in done] == [3, 3]
     assert said(trino, f"SELECT count(*) FROM {PERSON}") == [[0]]
+
+
+def test_what_another_run_registers_meanwhile_is_not_let_go(
+    stack: Stack,
+    small: Catalog,
+    trino: TrinoAddress,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables, (first, *others) = lake(stack, tmp_path.name), shapes(small)
+    tables.ensure(first)
+    register(tables, small, trino)
+    found = _Trino.found
+
+    def found_after_another(self: _Trino, compared: Collection[str] | None) -> Found:
+        monkeypatch.setattr(_Trino, "found", found)
+        for shape in others:
+            tables.ensure(shape)
+        register(tables, small, trino)
+        return self.found(compared)
+
+    monkeypatch.setattr(_Trino, "found", found_after_another)
+
+    assert shown(register(tables, small, trino)) == ((), (), 3)
+    assert said(trino, f"SELECT count(*) FROM {PERSON}") == [[0]]
+
+
+def test_a_part_of_a_run_compares_its_own_tables_and_new_ones_alone(
+    stack: Stack, small: Catalog, trino: TrinoAddress, tmp_path: Path
+) -> None:
+    tables, (first, quarantine, person) = lake(stack, tmp_path.name), shapes(small)
+    for shape in (first, quarantine):
+        tables.ensure(shape)
+    register(tables, small, trino)
+    for name in (MAIN, QUARANTINE):
+        opened(tables, name).alter.add_columns([Field("remark", PrimitiveType("string"))])
+    tables.ensure(replace(person, columns=person.columns[:-1]))
+
+    own = register(tables, small, trino, {QUARANTINE})
+    nothing = register(tables, small, trino, ())
+
+    assert (shown(own), shown(nothing)) == (((PERSON,), (), 3), ((), (), 3))
+    told = [warning.partition(":")[0] for warning in own.warnings]
+    assert told == [f"{QUARANTINE}.remark", f"{PERSON}.{person.columns[-1].name}"]
+    assert nothing.warnings == ()
 
 
 def test_what_the_log_says_anew_is_shown_without_registering(

@@ -17,6 +17,7 @@ from catalog.catalog import Catalog
 from jobs.deliver import deliver
 from jobs.progress import SilentProgress
 from jobs.run import RunReport, run
+from jobs.selection import select
 from lake.engine import Engine
 from lake.settings import Settings, load_settings
 from lake.tables import Tables
@@ -50,8 +51,8 @@ class Home:
             self.settings,
             self.catalog,
             through=through,
-            dataset=dataset,
             progress=SilentProgress(),
+            selection=select(self.catalog, datasets=[dataset] if dataset else []),
             engine=self.engine,
         )
 

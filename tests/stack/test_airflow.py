@@ -1,0 +1,297 @@
+"""
+A real scheduler, with PostgreSQL behind it and the embedded engine: days of the made-up city run by
+themselves, whatever is killed, late, held, added or removed.
+
+One story: each test goes on where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from deltalake import DeltaTable
+
+from catalog.catalog import Catalog
+from jobs.stack.components import load_stack
+from lake.deliveries import DeliveryStatus
+from lake.ledger import Verdict
+from tests.stack.conftest import REPOSITORY
+from tests.stack.scheduled import DAYS, Scheduled, make_scheduled
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
+
+SCALE = 0.002
+LATE = "market_regulation"
+PROPERTIES = "customProperties:\n"
+AWAITING = "  - {property: redcliff.await, value: [credit.abnormal_operation]}\n"
+"""What the credit files of the site wait for; the department that is late delivers it."""
+
+
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Iterator[Scheduled]:
+    made = make_scheduled(tmp_path_factory.mktemp("airflow"), catalog, "local", SCALE)
+    contract = made.site / "schemas/credit/credit_file.odcs.yaml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace(PROPERTIES, PROPERTIES + AWAITING, 1), encoding="utf-8")
+    try:
+        made.redcliff("up", "--with", "airflow")
+        yield made
+    finally:
+        made.redcliff("down")
+
+
+def test_it_answers_on_loopback_alone_and_shows_the_dags_of_all_contracts(
+    scheduled: Scheduled, catalog: Catalog
+) -> None:
+    # The DAG file is read for the first time soon after the processor has said that it is well.
+    scheduled.until(lambda: scheduled.dags() or scheduled.import_errors(), 60)
+
+    assert scheduled.import_errors() == []
+    dags = scheduled.dags()
+    providers = {c.provider for c in catalog.sources() if c.theme != "reference"}
+    assert {f"deliveries__{name}" for name in providers} <= dags
+    assert {f"models__{c.theme}" for c in catalog.thematic()} <= dags
+    assert {"arrivals", "deliveries__code_tables", "releases", "upkeep"} <= dags
+    services = scheduled.redcliff("status")["services"]
+    processes = [psutil.Process(one["pid"]) for one in services if one["pid"]]
+    processes += [child for one in processes for child in one.children(recursive=True)]
+    listening = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_a_day_that_is_laid_down_runs_to_the_libraries_by_itself(scheduled: Scheduled) -> None:
+    scheduled.drop(DAYS[0])
+
+    scheduled.settle()
+
+    scheduled.by_hand(DAYS[0])
+    assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
+    runs = scheduled.runs()
+    assert {run["state"] for run in runs} == {"success"}
+    # Each is one task; they are as many for a hundred datasets of these departments.
+    assert len(runs) <= 120
+    events = scheduled.ask("/api/v2/assets/events?limit=100")["asset_events"]
+    by_asset = {event["name"]: event for event in events}
+    told = by_asset["curated.credit__dishonest_debtor"]
+    assert told["partition_key"] == str(DAYS[0])
+    assert told["extra"]["version"] is not None
+    (delivery,) = told["extra"]["deliveries"]
+    assert (
+        delivery["received"]
+        == delivery["accepted"] + delivery["quarantined"] + (delivery["duplicates"])
+    )
+    assert "thematic.population__person" in by_asset
+
+
+def test_a_late_department_holds_up_nothing_and_a_killed_scheduler_neither(
+    scheduled: Scheduled,
+) -> None:
+    before = scheduled.versions()
+
+    scheduled.drop(DAYS[1], without=LATE)
+    scheduled.until(lambda: [r for r in scheduled.runs("running") if "deliveries" in r["dag_id"]])
+    services = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
+    os.kill(services["airflow-scheduler"]["pid"], signal.SIGKILL)
+
+    scheduled.settle()
+
+    after = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
+    assert after["airflow-scheduler"]["restarts"] == 1
+    scheduled.by_hand(DAYS[1])
+    assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
+    now = scheduled.versions()
+    waited = "thematic.credit__credit_file"
+    assert now[waited] == before[waited]
+    for table in ("thematic.credit__credit_event", "thematic.population__person"):
+        assert now[table] != before[table]
+
+
+def test_the_late_delivery_catches_up_by_itself_whatever_task_is_killed(
+    scheduled: Scheduled,
+) -> None:
+    before = scheduled.versions()
+
+    scheduled.drop(DAYS[1], only=LATE)
+    scheduled.drop(DAYS[2])
+    loading = scheduled.until(lambda: scheduled.working("loads"))
+    loading.kill()
+    refreshing = scheduled.until(lambda: scheduled.working("models"))
+    task = refreshing.parent()
+    assert task is not None
+    task.kill()
+    scheduled.settle()
+
+    tries = {one["dag_id"]: one["try_number"] for one in scheduled.tasks() if one["try_number"] > 1}
+    assert {dag_id.partition("__")[0] for dag_id in tries} == {"deliveries", "models"}
+    scheduled.by_hand(DAYS[2])
+    assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
+    waited = "thematic.credit__credit_file"
+    assert scheduled.versions()[waited] != before[waited]
+
+
+def test_a_backfill_goes_through_the_days_and_loads_nothing_twice(scheduled: Scheduled) -> None:
+    before = scheduled.versions()
+
+    backfill = scheduled.ask(
+        "/api/v2/backfills",
+        {
+            "dag_id": "deliveries__court",
+            "from_date": f"{DAYS[0]}T00:00:00Z",
+            "to_date": f"{DAYS[2]}T00:00:00Z",
+            "max_active_runs": 3,
+        },
+    )
+    runs = scheduled.until(
+        lambda: (
+            (
+                found := [
+                    r
+                    for r in scheduled.runs("success")
+                    if r["dag_id"] == "deliveries__court" and r["run_type"] == "backfill"
+                ]
+            )
+            and len(found) == 3
+            and found
+        )
+    )
+
+    assert backfill["dag_id"] == "deliveries__court"
+    assert {run["partition_key"] for run in runs} == {str(day) for day in DAYS[:3]}
+    assert scheduled.versions() == before
+
+
+def test_an_officer_releases_a_held_delivery_and_the_decision_is_on_record(
+    scheduled: Scheduled,
+) -> None:
+    _halve(scheduled, "public_security/population.household_register")
+    run = scheduled.until(
+        lambda: [r for r in scheduled.runs("running") if r["dag_id"] == "releases"]
+    )
+    (held,) = [e for e in scheduled.ledger().entries() if e.status is DeliveryStatus.HELD]
+    path = f"/api/v2/dags/releases/dagRuns/{run[0]['dag_run_id']}/taskInstances/ask/-1/hitlDetails"
+    asked = scheduled.until(lambda: _asked(scheduled, path))
+
+    scheduled.ask(path, {"chosen_options": ["Release"], "params_input": {}}, "PATCH")
+    scheduled.until(
+        lambda: scheduled.ledger().entry(held.delivery.delivery_id).status is DeliveryStatus.SETTLED
+    )
+
+    assert "population.household_register 2025-03-06 is held" in asked["subject"]
+    (decision,) = scheduled.ledger().decisions(held.delivery.delivery_id)
+    assert (decision.verdict, decision.decided_by) == (Verdict.RELEASED, "admin")
+    scheduled.settle()
+
+
+def test_a_contract_that_is_added_is_loaded_and_one_that_is_removed_is_retired(
+    scheduled: Scheduled,
+) -> None:
+    guide = (REPOSITORY / "docs/cookbooks/add_a_dataset.md").read_text(encoding="utf-8")
+    contract = scheduled.site / "schemas/benefit/old_age_allowance.odcs.yaml"
+    contract.write_text(guide.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    dag = "/api/v2/dags/deliveries__civil_affairs"
+    name = "benefit.old_age_allowance"
+    scheduled.until(lambda: name in scheduled.ask(dag)["description"])
+
+    folder = scheduled.home / f"inbox/civil_affairs/{name}/2025-03-05"
+    folder.mkdir(parents=True)
+    delivered_csv = guide.split("```csv\n")[1].split("```")[0]
+    (folder / "a.csv").write_text(delivered_csv, encoding="gb18030")
+    (folder / "_DONE").touch()
+    scheduled.until(lambda: scheduled.versions().get("curated.benefit__old_age_allowance"))
+    contract.unlink()
+    scheduled.until(lambda: name not in scheduled.ask(dag)["description"])
+
+    assert scheduled.import_errors() == []
+    assert "curated.benefit__old_age_allowance" in scheduled.versions()
+
+
+def test_no_value_of_a_person_is_in_airflow_s_database_or_logs(scheduled: Scheduled) -> None:
+    people = DeltaTable(scheduled.tables(scheduled.home).path("thematic.population__person"))
+    rows = people.to_pyarrow_table().to_pylist()
+    values = {row["citizen_id"] for row in rows if row["citizen_id"]}
+    values |= {row["person_name"] for row in rows if len(row["person_name"] or "") >= 3}
+    values |= {row["phone"] for row in rows if row.get("phone")}
+    assert len(values) > 500
+
+    # A department forgets the header, and names the file for whom it is about.
+    person = next(row for row in rows if row["citizen_id"] and len(row["person_name"] or "") >= 3)
+    folder = scheduled.home / f"inbox/court/credit.dishonest_debtor/{DAYS[3]}"
+    folder.mkdir()
+    line = f"{person['citizen_id']},{person['person_name']},2025-03-05\n"
+    (folder / f"{person['person_name']}.csv").write_text(line * 3, encoding="utf-8")
+    (folder / "_DONE").touch()
+    scheduled.until(lambda: _judged(scheduled, "credit.dishonest_debtor"))
+    scheduled.settle()
+
+    held = _database(scheduled) + "".join(
+        path.read_text(encoding="utf-8", errors="replace")
+        for folder in ("airflow/logs", "logs")
+        for path in (scheduled.home / "stack" / folder).rglob("*")
+        if path.is_file()
+    )
+
+    assert len(held) > 100_000
+    assert "curated.population__household_register" in held
+    assert [value for value in values if value in held] == []
+
+
+def _judged(scheduled: Scheduled, dataset: str) -> list[DeliveryStatus]:
+    entries = [
+        e for e in scheduled.ledger().entries(dataset) if e.delivery.business_date == DAYS[3]
+    ]
+    return [e.status for e in entries if e.status is not DeliveryStatus.LANDED]
+
+
+def _asked(scheduled: Scheduled, path: str) -> Any:
+    try:
+        return scheduled.ask(path)
+    except OSError:
+        return None
+
+
+def _halve(scheduled: Scheduled, place: str) -> None:
+    """The last delivery once more for the day after, with every second row gone."""
+    (source,) = (scheduled.city / "inbox" / place / str(DAYS[2])).glob("*.csv")
+    rows = list(csv.reader(io.StringIO(source.read_bytes().decode("gb18030"))))
+    kept = [rows[0], *rows[1::2]]
+    text = io.StringIO()
+    csv.writer(text).writerows(kept)
+    for home in (scheduled.home, scheduled.twin):
+        folder = home / "inbox" / place / str(DAYS[3])
+        folder.mkdir(parents=True)
+        (folder / source.name).write_bytes(text.getvalue().encode("gb18030"))
+        (folder / "_DONE").touch()
+
+
+def _database(scheduled: Scheduled) -> str:
+    """Every row of every table of Airflow's database, as text."""
+    stack = load_stack(scheduled.settings(), os.environ)
+    postgres = stack.component("postgres")
+    with psycopg.connect(
+        host="127.0.0.1",
+        port=postgres.port,
+        user="redcliff",
+        password=stack.secret("postgres"),
+        dbname="airflow",
+    ) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchall()
+        held = []
+        for (table,) in tables:
+            with connection.cursor().copy(f'COPY "{table}" TO STDOUT') as rows:
+                held += [bytes(row).decode("utf-8", "replace") for row in rows]
+    return "".join(held)

@@ -1,0 +1,74 @@
+"""
+A real scheduler in the cluster profile: the lake on S3, the state in PostgreSQL, Spark on its own
+master and worker. Some departments' days run by themselves, whatever part of Spark is killed.
+
+`REDCLIFF_DAYS` says how many days (2).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from catalog.catalog import Catalog
+from tests.stack.scheduled import DAYS, Scheduled, make_scheduled
+
+pytestmark = pytest.mark.stack
+
+SCALE = 0.001
+DEPARTMENTS = ("court", "market_regulation")
+NUMBER = int(os.environ.get("REDCLIFF_DAYS", "2"))
+
+
+@pytest.fixture(scope="module")
+def scheduled(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Iterator[Scheduled]:
+    made = make_scheduled(tmp_path_factory.mktemp("spark"), catalog, "cluster", SCALE)
+    try:
+        made.redcliff("up", "--with", "s3,postgres,spark,airflow")
+        yield made
+    finally:
+        made.redcliff("down")
+
+
+def kill_worker(scheduled: Scheduled) -> None:
+    """Spark's worker, and with it the executor of whoever is at work."""
+    services = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
+    os.kill(services["spark-worker"]["pid"], signal.SIGKILL)
+
+
+def kill_driver(scheduled: Scheduled) -> None:
+    """The Java of a task that is at work."""
+    driver = scheduled.until(lambda: driver_of(scheduled))
+    driver.kill()
+
+
+def driver_of(scheduled: Scheduled) -> psutil.Process | None:
+    working = scheduled.working("models")
+    java = working.children(recursive=True) if working else []
+    return next((one for one in java if one.name() == "java"), None)
+
+
+KILLS = [kill_worker, kill_driver]
+
+
+@pytest.mark.timeout(3600)
+def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
+    scheduled: Scheduled,
+) -> None:
+    for number, day in enumerate(DAYS[:NUMBER]):
+        for department in DEPARTMENTS:
+            scheduled.drop(day, only=department)
+        scheduled.until(lambda: scheduled.working("loads"))
+        KILLS[number % len(KILLS)](scheduled)
+
+        scheduled.settle()
+
+        scheduled.by_hand(day)
+        assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
+    assert not scheduled.runs("failed")
+    engines = {run.engine for run in scheduled.ledger().runs()}
+    assert engines == {"spark"}

@@ -1,0 +1,141 @@
+"""DAG files as Airflow reads them, without scheduler and database: the loop of who writes one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.catalog import Catalog
+from catalog.compile.dags import compile_manifest
+from catalog.compile.manifest import read_manifest, write_manifest
+
+pytestmark = pytest.mark.stack
+
+REPOSITORY = Path(__file__).parents[2]
+GUIDE = REPOSITORY / "docs/cookbooks/write_a_dag.md"
+
+READ = """
+import json, runpy, sys, time
+import airflow.providers.standard.operators.hitl
+from airflow.sdk import DAG
+begun = time.process_time()
+found = [one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG)]
+seconds = time.process_time() - begun
+print(json.dumps({"seconds": seconds, "dags": {
+    dag.dag_id: {
+        "schedule": type(dag.timetable).__name__,
+        "tasks": {task.task_id: getattr(task, "words", None) for task in dag.tasks},
+        "outlets": [asset.name for task in dag.tasks for asset in task.outlets],
+        "retries": {task.task_id: task.retries for task in dag.tasks},
+    }
+    for dag in found
+}}))
+"""
+
+
+def read(file: Path, home: Path, **environ: str) -> tuple[dict[str, Any], str]:
+    """What Airflow finds in a DAG file, and what was said."""
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(file)],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home / "airflow"),
+            "PYTHONPATH": str(REPOSITORY / "dags"),
+            "REDCLIFF_SITE": str(REPOSITORY),
+            "REDCLIFF_INBOX": str(home / "inbox"),
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
+
+
+def test_the_example_of_the_guide_is_a_dag(tmp_path: Path) -> None:
+    file = tmp_path / "credit_report.py"
+    file.write_text(GUIDE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0])
+
+    found, _ = read(file, tmp_path)
+
+    dag = found["dags"]["credit_report"]
+    assert dag["schedule"] == "PartitionedAssetTimetable"
+    assert dag["tasks"]["write"][0] == "sql"
+
+
+def test_dags_follow_from_the_contracts(tmp_path: Path, catalog: Catalog) -> None:
+    write_manifest(compile_manifest(catalog), tmp_path / "manifest.json")
+
+    found, _ = read(
+        REPOSITORY / "dags/redcliff.py", tmp_path, REDCLIFF_MANIFEST=f"{tmp_path}/manifest.json"
+    )
+
+    dags = found["dags"]
+    assert dags["deliveries__tax"]["schedule"] == "CronPartitionTimetable"
+    assert "curated.credit__tax_rating" in dags["deliveries__tax"]["outlets"]
+    assert dags["models__credit"]["tasks"]["refresh"] == [
+        *("run", "--only", "models"),
+        *("--theme", "credit"),
+    ]
+    assert list(dags["releases"]["tasks"]) == ["ask", "record"]
+    assert all(n >= 5 for dag in dags.values() for t, n in dag["retries"].items() if t != "ask")
+    # A day of the city: arrivals, a load for each batch, and a few runs for each theme.
+    assert len(dags) < 30
+
+
+@pytest.mark.parametrize("manifest", ["absent", "stale"])
+def test_without_a_true_manifest_contracts_are_compiled_and_that_is_said(
+    tmp_path: Path, manifest: str
+) -> None:
+    file = tmp_path / "manifest.json"
+    if manifest == "stale":
+        file.write_text('{"format": 1, "files_hash": "of yesterday"}')
+
+    found, said = read(REPOSITORY / "dags/redcliff.py", tmp_path, REDCLIFF_MANIFEST=str(file))
+
+    assert "deliveries__tax" in found["dags"]
+    assert "is absent or stale: compiling" in said
+    assert read_manifest(file, REPOSITORY) is not None
+
+
+def test_a_hundred_contracts_are_read_within_a_second(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for part in ("conf", "schemas/reference", "schemas/code_tables"):
+        shutil.copytree(REPOSITORY / part, site / part)
+    guide = (REPOSITORY / "docs/cookbooks/add_a_dataset.md").read_text(encoding="utf-8")
+    text = guide.split("```yaml\n")[1].split("```")[0]
+    number = len(re.findall(r"^      - name: ", text, re.M))
+    column = (
+        "      - name: remark_{n}\n        businessName: 备注{n}\n        description: 备注。\n"
+        "        logicalType: string\n        physicalType: varchar(100)\n"
+        "        classification: L2\n"
+    )
+    text = text.rstrip("\n") + "\n" + "".join(column.format(n=n) for n in range(24 - number))
+    text = re.sub(r"  - \{property: redcliff.resource_code.*\n", "", text)
+    (site / "schemas/benefit").mkdir()
+    for n in range(100):
+        renamed = text.replace("old_age_allowance", f"allowance_{n:03}")
+        (site / f"schemas/benefit/allowance_{n:03}.odcs.yaml").write_text(renamed, "utf-8")
+    catalog = Catalog.load(site)
+    assert len(catalog.get("benefit.allowance_007").columns) == 24
+    write_manifest(compile_manifest(catalog), tmp_path / "manifest.json")
+
+    found, said = read(
+        REPOSITORY / "dags/redcliff.py",
+        tmp_path,
+        REDCLIFF_SITE=str(site),
+        REDCLIFF_MANIFEST=f"{tmp_path}/manifest.json",
+    )
+
+    assert "compiling" not in said
+    assert len(found["dags"]["deliveries__civil_affairs"]["outlets"]) >= 100
+    assert found["seconds"] < 1.0
