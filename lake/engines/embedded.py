@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 MEMORY = "500MB"
 """What DuckDB may hold before it spills, unless the profile says it."""
 
+THREADS = os.cpu_count() or 1
+"""What DuckDB shares a large query among, and every query that a person asks."""
+
 BATCH_ROWS = 20_000
 """Rows of one Arrow batch on the way from a query into a commit."""
 
@@ -216,11 +219,13 @@ class EmbeddedEngine:
     ) -> None:
         self._store = store
         self._large = threading.RLock()
+        self._is_shared = False
         self._database = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": memory or MEMORY,
-                "threads": os.cpu_count() or 1,
+                # Small queries run side by side: to wake threads for one takes longer than it does.
+                "threads": 1 if only is None else THREADS,
                 "temp_directory": str(scratch),
                 "preserve_insertion_order": False,
                 "autoinstall_known_extensions": False,
@@ -259,7 +264,7 @@ class EmbeddedEngine:
         self, day: date | None = None, *, small: bool = False
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; one that is not small waits for others that are not."""
-        with nullcontext() if small else self._large:
+        with nullcontext() if small else self._all_threads():
             workspace = EmbeddedWorkspace(self._database.cursor(), day, self._store)
             try:
                 yield workspace
@@ -268,6 +273,20 @@ class EmbeddedEngine:
                 if not small:
                     pa.default_memory_pool().release_unused()
                     give_back_memory()
+
+    @contextmanager
+    def _all_threads(self) -> Iterator[None]:
+        """Alone among those that are not small, with the machine's threads for each query."""
+        with self._large:
+            is_outermost, self._is_shared = not self._is_shared, True
+            if is_outermost:
+                self._database.execute(f"SET GLOBAL threads = {THREADS}")
+            try:
+                yield
+            finally:
+                if is_outermost:
+                    self._database.execute("SET GLOBAL threads = 1")
+                    self._is_shared = False
 
     def close(self) -> None:
         """Give memory and scratch files back."""
