@@ -8,7 +8,7 @@ SQL is written as text with `:name` places, parsed once, and filled with express
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -95,7 +95,8 @@ def query(template: str, **parts: Part) -> exp.Query:
 
 def column(name: str, table: str | None = None) -> exp.Column:
     """A column, always quoted: contract names may be words of SQL."""
-    return exp.column(exp.to_identifier(name, quoted=True), table=table)
+    held = None if table is None else exp.Identifier(this=table, quoted=False)
+    return exp.Column(this=exp.Identifier(this=name, quoted=True), table=held)
 
 
 def call(name: str, *arguments: Part) -> exp.Expr:
@@ -159,35 +160,38 @@ CITIZEN_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
-def _weighted_sum(x: exp.Expr, alphabet: str, weights: Sequence[int]) -> exp.Expr:
-    """Σ weight × place of the character in the alphabet; strpos never fails, unlike a cast."""
-    terms: exp.Expr | None = None
-    for place, weight in enumerate(weights, start=1):
+def _weighted_sum(x: exp.Expr, alphabet: str, weights: Mapping[int, int], modulus: int) -> exp.Expr:
+    """
+    Σ weight × place of the character in the alphabet, by the characters' positions in `x`; equal
+    to it by the modulus, that is. strpos never fails, unlike a cast, and counts from 1.
+    """
+    terms: exp.Expr = exp.Literal.number(-sum(weights.values()) % modulus)
+    for position, weight in weights.items():
         term = sql(
-            "(strpos(:alphabet, substr(:x, :place, 1)) - 1) * :weight",
+            "strpos(:alphabet, substr(:x, :position, 1)) * :weight",
             alphabet=alphabet,
             x=x,
-            place=place,
+            position=position,
             weight=weight,
         )
-        terms = term if terms is None else exp.Add(this=terms, expression=term)
-    assert terms is not None
+        terms = exp.Add(this=terms, expression=term)
     return exp.paren(terms)
 
 
-def _check_character(x: exp.Expr) -> exp.Expr:
-    total = _weighted_sum(x, "0123456789", CITIZEN_ID_WEIGHTS)
+def _check_character(x: exp.Expr, weights: Mapping[int, int]) -> exp.Expr:
+    total = _weighted_sum(x, "0123456789", weights, 11)
     return sql("substr('10X98765432', mod(:total, 11) + 1, 1)", total=total)
 
 
 def _to_18_digits(x: exp.Expr) -> exp.Expr:
     """15 digits were issued until 1999: the century is 19, the check character is added."""
-    body = sql("concat(substr(:x, 1, 6), '19', substr(:x, 7, 9))", x=x)
+    # The century weighs 1 × 2 + 9 × 1 = 11: nothing by the modulus.
+    weights = (*CITIZEN_ID_WEIGHTS[:6], *CITIZEN_ID_WEIGHTS[8:])
     return sql(
-        r"CASE WHEN regexp_like(:x, '^[0-9]{15}$') THEN concat(:body, :check) ELSE :x END",
+        r"""CASE WHEN regexp_like(:x, '^[0-9]{15}$')
+                 THEN concat(substr(:x, 1, 6), '19', substr(:x, 7, 9), :check) ELSE :x END""",
         x=x,
-        body=body,
-        check=_check_character(body),
+        check=_check_character(x, dict(enumerate(weights, start=1))),
     )
 
 
@@ -201,14 +205,14 @@ def _is_citizen_id(x: exp.Expr, on: exp.Expr) -> exp.Expr:
                    try_cast(concat(substr(:x, 7, 4), '-', substr(:x, 11, 2), '-', substr(:x, 13, 2))
                      AS date) <= :day, FALSE) END""",
         x=x,
-        check=_check_character(x),
+        check=_check_character(x, dict(enumerate(CITIZEN_ID_WEIGHTS, start=1))),
         day=on,
     )
 
 
 def _is_uscc(x: exp.Expr) -> exp.Expr:
     """GB 32100: 18 characters of 31, the last one the check character (weights 3^i mod 31)."""
-    total = _weighted_sum(x, USCC_ALPHABET, [pow(3, i, 31) for i in range(17)])
+    total = _weighted_sum(x, USCC_ALPHABET, {i + 1: pow(3, i, 31) for i in range(17)}, 31)
     check = sql(
         "substr(:alphabet, mod(31 - mod(:total, 31), 31) + 1, 1)",
         alphabet=USCC_ALPHABET,
@@ -251,6 +255,18 @@ def _half_width(x: exp.Expr) -> exp.Expr:
     )
 
 
+def _trimmed(x: exp.Expr, of: exp.Expr) -> exp.Expr:
+    """`of` without white space at its ends; `x` itself where it is plain, as most texts are."""
+    # One look at the whole text costs a third of half_width and trim, which look at each character.
+    return sql(
+        "CASE WHEN regexp_like(:x, '^[!-~]([ -~]*[!-~])?$') THEN :x ELSE :trimmed END",
+        x=x,
+        trimmed=exp.Trim(
+            this=of.copy(), expression=exp.Literal.string(WHITE_SPACE), position="BOTH"
+        ),
+    )
+
+
 def macros(business_date: date | exp.Expr | None) -> Mapping[str, Rewrite]:
     """Functions that rules and models may call, as plain SQL; the date is given."""
 
@@ -272,9 +288,8 @@ def macros(business_date: date | exp.Expr | None) -> Mapping[str, Rewrite]:
         "to_18_digits": _to_18_digits,
         "is_standard_citizen_id": lambda x: _is_citizen_id(x, day()),
         "is_standard_uscc": _is_uscc,
-        "trim_all": lambda x: exp.Trim(
-            this=x.copy(), expression=exp.Literal.string(WHITE_SPACE), position="BOTH"
-        ),
+        "trim_all": lambda x: _trimmed(x, x),
+        "trim_half_width": lambda x: _trimmed(x, _half_width(x)),
     }
 
 

@@ -195,10 +195,13 @@ def raw_as_delivered(contract: Contract, raw: str) -> exp.Select:
 
 def typed_raw(contract: Contract, raw: str, where: str) -> exp.Select:
     """Key, order and hash of the events in raw that satisfy `where` (over `_raw_op`)."""
-    delivered = raw_as_delivered(contract, raw).subquery("events")
-    chosen = exp.select(exp.Star()).from_(delivered).where(where)
-    typed = standardize(contract, "events_", carry=("_raw_op", "_raw_delivery_id", "_raw_row_hash"))
-    typed = typed.with_("events_", as_=chosen)
+    delivered = raw_as_delivered(contract, raw).subquery("events", copy=False)
+    chosen = exp.select(exp.Star()).from_(delivered, copy=False).where(where, copy=False)
+    source = contract.source
+    ordered = {*contract.key, source.sequence} if source and source.sequence else {*contract.key}
+    carried = ("_raw_op", "_raw_delivery_id", "_raw_row_hash")
+    typed = standardize(contract, "events_", carry=carried, only=ordered)
+    typed = typed.with_("events_", as_=chosen, copy=False)
     return (
         exp.select(
             *[column(k, "e") for k in contract.key],

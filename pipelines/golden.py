@@ -79,9 +79,12 @@ def _latest(records: str, fields: list[Column]) -> exp.Query:
         )
         for c in fields
     ]
-    several = exp.select("entity_id", *chosen).from_(records).where("_of > 1")
+    several = exp.select("entity_id", *chosen).from_(records).where("_of > 1", copy=False)
     return exp.union(
-        only.from_(records).where("_of = 1"), several.group_by("entity_id"), distinct=False
+        only.from_(records).where("_of = 1", copy=False),
+        several.group_by("entity_id", copy=False),
+        distinct=False,
+        copy=False,
     )
 
 
@@ -110,13 +113,15 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
 
     golden_rows = (
         exp.select(*[exp.alias_(picks[c.name], c.name, quoted=True) for c in contract.columns])
-        .from_(entities.subquery("e"))
-        .with_("assigned", as_=assigned(catalog.get(golden.key_register)))
+        .from_(entities.subquery("e", copy=False), copy=False)
+        .with_("assigned", as_=assigned(catalog.get(golden.key_register)), copy=False)
     )
     for dataset, name in latest.items():
         golden_rows = (
-            golden_rows.with_(f"all_{name}", as_=_records(catalog.get(dataset), told[dataset]))
-            .with_(name, as_=_latest(f"all_{name}", told[dataset]))
-            .join(name, on=f"e.entity_id = {name}.entity_id", join_type="left")
+            golden_rows.with_(
+                f"all_{name}", as_=_records(catalog.get(dataset), told[dataset]), copy=False
+            )
+            .with_(name, as_=_latest(f"all_{name}", told[dataset]), copy=False)
+            .join(name, on=f"e.entity_id = {name}.entity_id", join_type="left", copy=False)
         )
     return golden_rows

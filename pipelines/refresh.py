@@ -9,6 +9,7 @@ from sqlglot import exp
 from catalog.contract import Column, Contract, TypeName
 from catalog.dialect import call, cast_to, column, literal, query, sql
 from pipelines.difference import canonical_text, key_text
+from pipelines.standardize import joined_pieces
 
 
 def _hashable(c: Column) -> exp.Expr:
@@ -26,7 +27,6 @@ def hashed(contract: Contract, model: exp.Query) -> exp.Query:
         sql("coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')", x=_hashable(c))
         for c in contract.columns
     ]
-    whole = exp.Concat(expressions=[exp.Literal.string("="), *pieces], safe=False, coalesce=False)
     typed = exp.select(
         *[
             column(c.name)
@@ -34,11 +34,11 @@ def hashed(contract: Contract, model: exp.Query) -> exp.Query:
             else exp.alias_(cast_to(column(c.name), c.type), c.name, quoted=True)
             for c in contract.columns
         ]
-    ).from_(model.subquery("model"))
+    ).from_(model.subquery("model", copy=False), copy=False)
     return exp.select(
         *[column(c.name) for c in contract.columns],
-        exp.alias_(call("row_hash_of", whole), "_row_hash"),
-    ).from_(typed.subquery("typed"))
+        exp.alias_(call("row_hash_of", joined_pieces(pieces)), "_row_hash"),
+    ).from_(typed.subquery("typed", copy=False), copy=False)
 
 
 def soundness(contract: Contract, computed: str) -> exp.Query:
@@ -86,7 +86,7 @@ def difference(contract: Contract, computed: str, existing: str) -> exp.Query:
         .join(exp.to_table(computed).as_("n"), on=on, join_type="left")
         .where(sql("n._row_hash IS NULL"))
     )
-    return exp.union(changed, gone, distinct=False)
+    return exp.union(changed, gone, distinct=False, copy=False)
 
 
 def operations(changes: str) -> exp.Query:

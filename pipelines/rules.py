@@ -297,6 +297,6 @@ def judge(
             if listed is not None and listed.relation is not None:
                 on = exp.EQ(this=column(c.name, "rows"), expression=column("_value", alias))
                 judged = judged.join(
-                    exp.to_table(listed.relation).as_(alias), on=on, join_type="left"
+                    exp.to_table(listed.relation).as_(alias), on=on, join_type="left", copy=False
                 )
     return judged

@@ -10,7 +10,7 @@ From delivered text to typed values: what `docs/reference/contract.md` calls sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 from sqlglot import exp
@@ -65,11 +65,20 @@ def row_hash(contract: Contract) -> exp.Expr:
         sql("coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')", x=column(name))
         for name in names
     ]
-    whole = exp.Concat(expressions=[exp.Literal.string("="), *pieces], safe=False, coalesce=False)
     return sql(
         "row_hash_of(CASE WHEN _fault IS NULL THEN :whole ELSE concat('!', _record) END)",
-        whole=whole,
+        whole=joined_pieces(pieces),
     )
+
+
+def joined_pieces(pieces: Iterable[exp.Expr]) -> exp.Expr:
+    """
+    The text to be hashed: of pieces that are never NULL.
+
+    One call of `concat`, which engines agree on as long as nothing is NULL: a chain of `||` copies
+    what it has so far for every piece.
+    """
+    return call("concat", "=", *pieces)
 
 
 def _one_of(value: exp.Expr, words: tuple[str, ...]) -> exp.Expr:
@@ -77,8 +86,7 @@ def _one_of(value: exp.Expr, words: tuple[str, ...]) -> exp.Expr:
 
 
 def _trimmed(c: Column) -> exp.Expr:
-    value: exp.Expr = text(c.name)
-    return call("trim_all", call("half_width", value) if is_code_like(c) else value)
+    return call("trim_half_width" if is_code_like(c) else "trim_all", text(c.name))
 
 
 def _standard(c: Column) -> exp.Expr:
@@ -101,11 +109,12 @@ def code_literal(code: str) -> exp.Expr:
 # --- typed values --------------------------------------------------------------------------
 
 _SEPARATED: Mapping[DateForm, str] = {
-    DateForm.SLASHED: r"^([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})$",
-    DateForm.DOTTED: r"^([0-9]{4})[.]([0-9]{1,2})[.]([0-9]{1,2})$",
-    DateForm.CHINESE: r"^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})日$",
+    DateForm.ISO: "-[0-9]{1,2}-[0-9]{1,2}[ T]00:00(:00([.]0+)?)?",
+    DateForm.SLASHED: "/[0-9]{1,2}/[0-9]{1,2}",
+    DateForm.DOTTED: "[.][0-9]{1,2}[.][0-9]{1,2}",
+    DateForm.CHINESE: "年[0-9]{1,2}月[0-9]{1,2}日",
 }
-_MIDNIGHT = r"[ T]00:00(:00([.]0+)?)?$"
+"""What follows the year where a date is not written as casts read it."""
 
 
 def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
@@ -114,18 +123,8 @@ def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
     if DateForm.ISO in forms:
         branches.append(
             (
-                sql(
-                    "regexp_like(:x, :p)",
-                    x=x,
-                    p=rf"^[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}({_MIDNIGHT}|$)",
-                ),
-                sql(
-                    """TRY_CAST(concat(substr(:x, 1, 4), '-',
-                                lpad(split_part(:day, '-', 2), 2, '0'), '-',
-                                lpad(split_part(:day, '-', 3), 2, '0')) AS date)""",
-                    x=x,
-                    day=sql("split_part(replace(:x, 'T', ' '), ' ', 1)", x=x),
-                ),
+                sql("regexp_like(:x, '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$')", x=x),
+                sql("TRY_CAST(:x AS date)", x=x),
             )
         )
     if DateForm.COMPACT in forms:
@@ -139,20 +138,17 @@ def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
                 ),
             )
         )
-    for form, pattern in _SEPARATED.items():
-        if form in forms:
-            branches.append(
-                (
-                    sql("regexp_like(:x, :p)", x=x, p=pattern),
-                    sql(
-                        """TRY_CAST(concat(regexp_extract(:x, :p, 1), '-',
-                                    lpad(regexp_extract(:x, :p, 2), 2, '0'), '-',
-                                    lpad(regexp_extract(:x, :p, 3), 2, '0')) AS date)""",
-                        x=x,
-                        p=pattern,
-                    ),
-                )
+    separated = "|".join(pattern for form, pattern in _SEPARATED.items() if form in forms)
+    if separated:
+        branches.append(
+            (
+                sql("regexp_like(:x, :p)", x=x, p=f"^[0-9]{{4}}({separated})$"),
+                sql(
+                    "TRY_CAST(split_part(translate(:x, 'T/.年月日', ' ----'), ' ', 1) AS date)",
+                    x=x,
+                ),
             )
+        )
     return case_when(*branches)
 
 
@@ -300,26 +296,36 @@ def _final(contract: Contract, c: Column) -> exp.Expr:
     return _typed(contract, c)
 
 
-def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ()) -> exp.Select:
+def standardize(
+    contract: Contract,
+    delivered: str,
+    carry: tuple[str, ...] = (),
+    only: Collection[str] | None = None,
+) -> exp.Select:
     """
     The delivered rows of relation `delivered` with hash, standard text and typed values.
 
-    Rows are neither dropped nor judged; the columns of `TECHNICAL` and `carry` come along.
+    Rows are neither dropped nor judged; the columns of `TECHNICAL` and `carry` come along. With
+    `only`, these columns of the contract are typed and no others, and rows have no hash.
     """
-    columns = contract.delivered_columns
+    kept = [c for c in contract.columns if only is None or c.name in only]
+    origins = {c.derive.column for c in kept if c.derive}
+    columns = [c for c in contract.delivered_columns if c in kept or c.name in origins]
     carried = [column(t) for t in (*TECHNICAL, *carry)]
+    hashes = [exp.alias_(row_hash(contract), "_row_hash")] if only is None else []
+    hashed = [column("_row_hash")] if only is None else []
     texts = exp.select(
         *[exp.alias_(column(c.name), f"_text_{c.name}", quoted=True) for c in columns], *carried
-    ).from_(exp.to_table(delivered))
+    ).from_(exp.to_table(delivered), copy=False)
     trimmed = exp.select(
         exp.Star(),
-        exp.alias_(row_hash(contract), "_row_hash"),
+        *hashes,
         *[exp.alias_(_trimmed(c), f"_trim_{c.name}", quoted=True) for c in columns],
     ).from_(texts.subquery("texts", copy=False), copy=False)
     standard = exp.select(
         *[text(c.name) for c in columns],
         *carried,
-        column("_row_hash"),
+        *hashed,
         *[exp.alias_(_standard(c), f"_std_{c.name}", quoted=True) for c in columns],
     ).from_(trimmed.subquery("trimmed", copy=False), copy=False)
     ids = [c for c in columns if c.semantic_type is SemanticType.CITIZEN_ID]
@@ -346,6 +352,6 @@ def standardize(contract: Contract, delivered: str, carry: tuple[str, ...] = ())
         *[text(c.name) for c in columns],
         *[standard_text(c.name) for c in columns],
         *carried,
-        column("_row_hash"),
-        *[exp.alias_(_final(contract, c), c.name, quoted=True) for c in contract.columns],
+        *hashed,
+        *[exp.alias_(_final(contract, c), c.name, quoted=True) for c in kept],
     ).from_(typed.subquery("typed", copy=False), copy=False)

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from catalog.dialect import TRUSTED, Rewrite, case_when, macros, replace_calls, sql, unfold
+from catalog.dialect import TRUSTED, Rewrite, case_when, free, macros, replace_calls, sql, unfold
 from catalog.patterns import in_plain_classes
 
 Node = Callable[[Any], exp.Expr]
@@ -26,7 +26,7 @@ Node = Callable[[Any], exp.Expr]
 
 
 def _named(name: str, *arguments: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=[a.copy() for a in arguments])
+    return exp.Anonymous(this=name, expressions=[free(a) for a in arguments])
 
 
 def _text(value: str) -> exp.Expr:
