@@ -9,6 +9,7 @@ import pytest
 from sqlglot import exp
 
 from lake.engine import Engine, LandedFile
+from lake.engines import embedded
 from tests.lake.readers.making import reading
 
 ENGINES = {"embedded": "engine", "spark": "spark"}
@@ -62,3 +63,18 @@ def test_the_records_of_several_files_are_read_as_they_were_delivered(
         ("1.csv", 1, "𠮷", None),
         ("2.csv", 1, None, "record_readable"),
     ]
+
+
+def test_only_a_large_workspace_shares_its_queries_among_threads(engine: Engine) -> None:
+    asked = exp.select("current_setting('threads') AS n")
+
+    with engine.workspace(small=True) as before:
+        alone = before.rows(asked)["n"].to_pylist()
+    with engine.workspace() as large:
+        with engine.workspace():  # a late snapshot looks into its successor
+            pass
+        shared = large.rows(asked)["n"].to_pylist()
+    with engine.workspace(small=True) as after:
+        alone += after.rows(asked)["n"].to_pylist()
+
+    assert (alone, shared) == ([1, 1], [embedded.THREADS])
