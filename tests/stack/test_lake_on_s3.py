@@ -24,6 +24,7 @@ from lake.landing import CHUNK_BYTES, Landing
 from lake.s3 import S3, sweep_uploads
 from lake.store import Store
 from tests.stack.conftest import REPOSITORY, Cluster
+from tests.stack.spark_on_s3 import COMMITS, RACES
 
 pytestmark = pytest.mark.stack
 DAY = date(2025, 3, 3)
@@ -152,7 +153,7 @@ def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(
     assert dict(in_trino["rows"]) == served
 
 
-def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:
+def test_spark_commits_there_once_and_beside_others(s3: S3, root: str, stack: Stack) -> None:
     table = f"{root}/curated/a__b"
     rows = pa.table({"k": ["零"], "v": pa.array([0], pa.int64())})
     write_deltalake(table, rows, storage_options=s3.delta_options())
@@ -168,8 +169,12 @@ def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) ->
     )
 
     assert done.returncode == 0, done.stderr[-4000:]
+    own = [f"spark {n}" for n in range(COMMITS)]
+    others = [f"delta-rs {n}" for n in range(COMMITS * 5)]
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "rows": [{"k": k, "v": v} for k, v in (("零", 0), ("一", 1), ("二", 20), ("三", 30))],
         "version": 2,  # the second merge of the same transaction was skipped
         "shown": False,  # the secret, on a command line
+        "races": {"written": RACES, "java.nio.file.FileAlreadyExistsException": RACES * 7},
+        "shared": sorted(["-", *own, *others]),
     }
