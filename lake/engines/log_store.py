@@ -11,11 +11,12 @@ import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from catalog.errors import EnvironmentProblem
-from lake.toolchain import cache_folder, delta_jars, find_java, make_folder, spark_jars
+from lake.store import Store
+from lake.toolchain import cache_folder, delta_jars, find_java, make_folder, s3_jars, spark_jars
 
 CLASS = "redcliff.ConditionalLogStore"
 SOURCES = Path(__file__).with_name("logstore")
@@ -32,15 +33,15 @@ def log_store_jar(environ: Mapping[str, str] = os.environ) -> Path:
     path_of = {jar.name: jar for jar in [*spark_jars(), *delta_jars(environ)]}
     needed = ("janino-", "commons-compiler-", "hadoop-client-api-", "delta-storage-")
     against = [path_of[name] for name in sorted(path_of) if name.startswith(needed)]
-    sources = [SOURCES / "Compile.java", SOURCES / f"{CLASS.rpartition('.')[2]}.java"]
-    parts = [*(source.read_bytes() for source in sources), *(jar.name.encode() for jar in against)]
+    compiler, source = SOURCES / "Compile.java", SOURCES / f"{CLASS.rpartition('.')[2]}.java"
+    parts = [compiler.read_bytes(), source.read_bytes(), *(jar.name.encode() for jar in against)]
     key = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     jar = cache_folder(environ) / "jars" / key / "redcliff-log-store.jar"
     if not jar.exists():
         make_folder(jar.parent)
         with tempfile.TemporaryDirectory(prefix=".compile-", dir=jar.parent) as name:
             aside = Path(name)
-            _compile(sources, against, aside, environ)
+            _run(compiler, [str(source), name], against, environ)
             with zipfile.ZipFile(aside / jar.name, "w") as made:
                 for compiled in sorted(aside.rglob("*.class")):
                     made.write(compiled, compiled.relative_to(aside))
@@ -48,24 +49,44 @@ def log_store_jar(environ: Mapping[str, str] = os.environ) -> Path:
     return jar
 
 
-def _compile(
-    sources: list[Path], against: list[Path], folder: Path, environ: Mapping[str, str]
-) -> None:
-    """Let Janino compile and run the first source, which lets it compile the second."""
-    compiler, source = sources
+def by_spark(place: str, store: Store, environ: Mapping[str, str] = os.environ) -> bool:
+    """
+    Whether of two who write one log file below `place`, as Spark commits, only the first has.
+
+    A fence of `lake.fences`; it starts a JVM, but no Spark.
+    """
+    s3 = store.login(place)
+    settings = s3.hadoop_options() | s3.hadoop_login()
+    jars = [*spark_jars(), *delta_jars(environ), *s3_jars(environ), log_store_jar(environ)]
+    lines = "".join(f"{key}={value}\n" for key, value in settings.items())
+    path = f"{place}/_delta_log/{0:020}.json"
+    return "fenced" in _run(SOURCES / "Probe.java", [path], jars, environ, lines).split()
+
+
+def _run(
+    source: Path,
+    words: Sequence[str],
+    against: Sequence[Path],
+    environ: Mapping[str, str],
+    given: str = "",
+) -> str:
+    """What the program `source` says, which Janino compiles in memory; `given` is its stdin."""
     command = [str(find_java(environ).path), "-cp", os.pathsep.join(map(str, against))]
-    command += ["org.codehaus.janino.SimpleCompiler", str(compiler), compiler.stem]
-    command += [str(source), str(folder)]
+    command += ["org.codehaus.janino.SimpleCompiler", str(source), source.stem, *words]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, input=given)
+    except subprocess.TimeoutExpired as error:
+        why = f"not done after {SECONDS} s"
+        raise EnvironmentProblem(_failed(source, why)) from error
+    if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line and not line.startswith("\t")]
-        why = lines[-1] if lines else "no reason given"  # the cause of the causes
-    except subprocess.TimeoutExpired:
-        done, why = None, f"not done after {SECONDS} s"
-    if done is None or done.returncode or not any(folder.rglob("*.class")):
-        raise EnvironmentProblem(
-            f"{source.name} could not be compiled ({why}), without which Spark's commits on S3 are "
-            "not safe; run `make setup`, and report it when that does not help"
-        )
+        # The last line is the cause of all causes.
+        raise EnvironmentProblem(_failed(source, lines[-1] if lines else "no reason given"))
+    return done.stdout
+
+
+def _failed(source: Path, why: str) -> str:
+    return (
+        f"{source.name}, which keeps Spark's commits on S3 apart, failed ({why}); "
+        "run `make setup && make cluster`, and report it when that does not help"
+    )

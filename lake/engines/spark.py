@@ -173,10 +173,7 @@ def _storage(s3: S3 | None) -> dict[str, str]:
     if s3 is None:
         return {}
     return {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.s3a.endpoint": s3.endpoint,
-        "spark.hadoop.fs.s3a.endpoint.region": s3.region,
-        "spark.hadoop.fs.s3a.path.style.access": "true",
+        **{f"spark.hadoop.{key}": value for key, value in s3.hadoop_options().items()},
         "spark.delta.logStore.s3.impl": LOG_STORE,
         "spark.delta.logStore.s3a.impl": LOG_STORE,
     }
@@ -188,8 +185,7 @@ def _logins(where: SparkMaster, s3: S3 | None) -> dict[str, str]:
     """
     settings: dict[str, str] = {}
     if s3 is not None:
-        settings["spark.hadoop.fs.s3a.access.key"] = s3.access_key
-        settings["spark.hadoop.fs.s3a.secret.key"] = s3.secret_key
+        settings |= {f"spark.hadoop.{key}": value for key, value in s3.hadoop_login().items()}
     if where.secret is not None:
         settings["spark.authenticate"] = "true"
         settings["spark.authenticate.secret"] = where.secret

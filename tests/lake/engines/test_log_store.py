@@ -41,7 +41,7 @@ def test_what_cannot_be_compiled_is_told_with_its_place(
         (tmp_path / "logstore" / source.name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(log_store, "SOURCES", tmp_path / "logstore")
 
-    with pytest.raises(EnvironmentProblem, match=r"could not be compiled \(.*nothing.*\)"):
+    with pytest.raises(EnvironmentProblem, match=r"Compile.java, .* failed \(.*nothing.*\)"):
         log_store_jar(environ)
 
     assert not list((tmp_path / "cache").rglob("redcliff-log-store.jar"))
