@@ -1,18 +1,17 @@
 """
 Run by a test in a process of its own: the Spark engine on S3, alone and beside other writers.
 
-Arguments: the URL of a folder, endpoint, key and the file of the secret. Prints one JSON document.
+Arguments: as `tests.stack.sparks` gives them, then the URL of a folder. Prints one JSON document.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -22,14 +21,11 @@ from pyspark.sql import SparkSession
 from sqlglot import exp
 
 from catalog.errors import TryAgain
-from lake.addresses import SparkMaster
 from lake.engine import Merge, Transaction
 from lake.engines import delta_rs
-from lake.engines.log_store import log_store_jar
-from lake.engines.spark import SparkEngine, start_session
-from lake.s3 import S3
+from lake.engines.spark import SparkEngine
 from lake.store import Store
-from lake.toolchain import delta_jars, find_java, s3_jars
+from tests.stack.sparks import given, spark_session
 
 ROWS = exp.select("*").from_("given")
 RACES, WRITERS = 10, 8
@@ -38,7 +34,7 @@ COMMITS = 6
 
 def races(session: SparkSession, root: str) -> dict[str, int]:
     """What writers of one new log file are told; who is told that it is written has written it."""
-    spark = session.sparkContext
+    spark: Any = session.sparkContext
     configuration = spark._jsc.hadoopConfiguration()
     told: Counter[str] = Counter()
     for number in range(RACES):
@@ -90,18 +86,9 @@ def write_beside(engine: SparkEngine, store: Store, table: str) -> None:
 
 def main() -> None:
     """See the module."""
-    root, endpoint, key, secret = sys.argv[1:]
-    store = Store(S3(endpoint, key, Path(secret).read_text(encoding="utf-8").strip()))
+    store, (root,) = given()
     table = f"{root}/curated/a__b"
-    with tempfile.TemporaryDirectory() as scratch:
-        session = start_session(
-            SparkMaster("local[2]"),
-            store,
-            memory="1g",
-            jars=[*delta_jars(), *s3_jars(), log_store_jar()],
-            java_home=find_java().home,
-            scratch=Path(scratch),
-        )
+    with spark_session(store) as session:
         engine = SparkEngine(session, store)
         started = psutil.Process().children(recursive=True)
         alive = [one for one in started if one.status() != psutil.STATUS_ZOMBIE]
@@ -122,7 +109,6 @@ def main() -> None:
         told = races(session, root)
         shared = f"{root}/curated/a__shared"
         write_beside(engine, store, shared)
-        engine.close()
     document = {
         "rows": found,
         "version": store.delta(table).version(),
