@@ -219,7 +219,8 @@ class EmbeddedEngine:
     ) -> None:
         self._store = store
         self._large = threading.RLock()
-        self._is_shared = False
+        # What a person asks has all threads from the start, and nothing can change that.
+        self._is_shared = only is not None
         self._database = duckdb.connect(
             ":memory:",
             config={
