@@ -12,17 +12,22 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import RedcliffError
 from lake.machine import memory_bytes
+
+if TYPE_CHECKING:
+    from lake.store import Store
 
 GIB = 1024**3
 DISK_BYTES = 2 * GIB
 MEMORY_GIB = {"embedded": 2, "spark": 4}
 OLDEST_PYTHON = (3, 11)
 SETUP = "make setup"
+UP = "redcliff up"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def examine(
     The engine is `engine`, else the profile's. Java and Delta's jars are looked at for Spark only,
     and with `fetch`, which brings the jars into the cache first when it lacks them. Makes the home
     when there is none, as every other command does.
+    Where the lake lies on S3, the endpoint is asked whether it keeps writers apart.
     """
     engine = engine or _chosen(profile, home, environ)
     gib = MEMORY_GIB.get(engine, max(MEMORY_GIB.values()))
@@ -66,6 +72,10 @@ def examine(
             _looked("java", SETUP, lambda: _java(environ)),
             _looked("jars", SETUP, lambda: _jars(environ, fetch)),
         ]
+    if s3 := _store_of_the_lake(profile, home, environ):
+        lake, store = s3
+        mend = f"{UP}, or let the profile name an endpoint that honours If-None-Match"
+        checks.append(_looked("s3", mend, lambda: _s3(lake, store, engine, environ)))
     return [
         *checks,
         _looked(
@@ -105,6 +115,39 @@ def _chosen(profile: str | None, home: Path | None, environ: Mapping[str, str]) 
         return settle(profile, home, environ).engine
     except (RedcliffError, OSError):  # `home` says what is wrong
         return str(DEFAULTS["engine"])
+
+
+def _store_of_the_lake(
+    profile: str | None, home: Path | None, environ: Mapping[str, str]
+) -> tuple[str, Store] | None:
+    """Where the lake lies on S3; None where it does not, or the settings cannot be read."""
+    try:
+        from jobs.profile import settle
+        from lake.s3 import is_s3
+
+        settings = settle(profile, home, environ)
+    except (ImportError, RedcliffError, OSError):  # `packages` and `home` say what is wrong
+        return None
+    return (settings.lake, settings.store) if is_s3(settings.lake) else None
+
+
+def _s3(lake: str, store: Store, engine: str, environ: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether the endpoint lets nobody overwrite a commit, in each way in which one is made."""
+    from lake.engines.log_store import by_spark
+    from lake.fences import FENCES, examine_fences
+    from lake.toolchain import S3_LOCK, missing_jars
+
+    fences = dict(FENCES)
+    if engine == "spark" and not missing_jars(environ, lock=S3_LOCK):
+        fences["S3A"] = partial(by_spark, environ=environ)
+    found = examine_fences(lake, store, fences)
+    endpoint = store.login(lake).endpoint
+    if broken := [name for name, holds in found.items() if not holds]:
+        return False, (
+            f"{endpoint} overwrites despite If-None-Match (by {', '.join(broken)}): two writers "
+            "of one table could lose a commit"
+        )
+    return True, f"{endpoint}: of many writers of one name one wins (by {', '.join(found)})"
 
 
 def _engine(name: str) -> tuple[bool, str]:

@@ -34,6 +34,7 @@ def _embedded(settings: Settings, scratch: Path, only: Sequence[str] | None) -> 
 
 
 def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Engine:
+    from lake.engines.log_store import log_store_jar
     from lake.toolchain import S3_LOCK, delta_jars, find_java, missing_jars, s3_jars
 
     try:
@@ -53,7 +54,7 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
             raise EnvironmentProblem(
                 f"Spark needs {len(missing)} jars for S3, not fetched yet; run `make cluster`"
             )
-        jars += s3_jars()
+        jars += [*s3_jars(), log_store_jar()]
     session = start_session(
         settings.spark,
         settings.store,

@@ -81,6 +81,19 @@ class S3:
             "conditional_put": "etag",
         }
 
+    def hadoop_options(self) -> dict[str, str]:
+        """For S3A, to which the scheme of our URLs is mapped."""
+        return {
+            "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+            "fs.s3a.endpoint": self.endpoint,
+            "fs.s3a.endpoint.region": self.region,
+            "fs.s3a.path.style.access": "true",
+        }
+
+    def hadoop_login(self) -> dict[str, str]:
+        """What S3A must be told besides, and nobody else."""
+        return {"fs.s3a.access.key": self.access_key, "fs.s3a.secret.key": self.secret_key}
+
 
 def connections(*, seconds: float = SECONDS, tries: int = TRIES) -> urllib3.PoolManager:
     """HTTP connections that try again, unless `tries` is 0, when the server stumbles."""

@@ -51,7 +51,8 @@ class Store:
     def tables(self, root: str) -> Iterator[tuple[str, str]]:
         """Layer and folder of every Delta table below a path or URL, by their names alone."""
         if is_s3(root):
-            for layer in self._folders(root):
+            # What begins with a dot is no layer: probes of `lake.fences` lie in such a folder.
+            for layer in (one for one in self._folders(root) if not one.startswith(".")):
                 # A table's log is the first that is written of it.
                 yield from ((layer, folder) for folder in self._folders(f"{root}/{layer}"))
         else:

@@ -175,6 +175,16 @@ def s3_jars(environ: Mapping[str, str] = os.environ) -> list[Path]:
     return delta_jars(environ, lock=S3_LOCK)
 
 
+def spark_jars() -> list[Path]:
+    """The jars that pyspark ships; `EnvironmentProblem` without pyspark."""
+    spec = importlib.util.find_spec("pyspark")
+    folder = Path(spec.origin).parent / "jars" if spec and spec.origin else None
+    found = sorted(folder.glob("*.jar")) if folder else []
+    if not found:
+        raise EnvironmentProblem(f"this Python has no pyspark; run: {SETUP}")
+    return found
+
+
 def missing_jars(environ: Mapping[str, str] = os.environ, *, lock: Path = LOCK) -> list[str]:
     """The file names that the cache lacks; fetches nothing."""
     folder = cache_folder(environ) / "jars"
@@ -267,12 +277,7 @@ def _ivy_module(artifacts: Sequence[Artifact]) -> str:
 
 
 def _ivy_jar() -> Path:
-    spec = importlib.util.find_spec("pyspark")
-    folder = Path(spec.origin).parent / "jars" if spec and spec.origin else None
-    found = sorted(folder.glob("ivy-*.jar")) if folder else []
-    if not found:
-        raise EnvironmentProblem(f"this Python has no pyspark; run: {SETUP}")
-    return found[-1]
+    return next(jar for jar in spark_jars() if jar.name.startswith("ivy-"))
 
 
 def _java_options(aside: Path, environ: Mapping[str, str]) -> list[str]:

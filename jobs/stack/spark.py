@@ -17,6 +17,7 @@ from pydantic import Field
 
 from catalog.errors import EnvironmentProblem
 from jobs.stack.component import Component, Service, Stack
+from lake.engines.log_store import log_store_jar
 from lake.servers import CLUSTER
 from lake.toolchain import LOCK, S3_LOCK, delta_jars, find_java, missing_jars, s3_jars
 
@@ -49,6 +50,7 @@ class Spark(Component):
         find_java(environ)
         delta_jars(environ)
         s3_jars(environ)
+        log_store_jar(environ)
 
     def services(self, stack: Stack) -> list[Service]:
         """The master, then the worker that registers with it."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyspark
+from delta import exceptions as delta
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
@@ -28,6 +29,7 @@ from lake.addresses import SparkMaster
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.complaints import cleaned, overtime
+from lake.engines.log_store import CLASS as LOG_STORE
 from lake.engines.rendering import render
 from lake.readers.records import Records
 from lake.s3 import S3
@@ -88,6 +90,18 @@ JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
 Of the JVM. With fewer compilers than it has by default, Java 17 sets 48 MB aside for code, which
 the second day of a run fills: from then on nothing new is compiled.
 """
+
+CONFLICTS = (
+    delta.DeltaConcurrentModificationException,
+    delta.ConcurrentWriteException,
+    delta.MetadataChangedException,
+    delta.ProtocolChangedException,
+    delta.ConcurrentAppendException,
+    delta.ConcurrentDeleteReadException,
+    delta.ConcurrentDeleteDeleteException,
+    delta.ConcurrentTransactionException,
+)
+"""What Delta says when another commit came between, which its own second attempt cannot mend."""
 
 SMALL_TABLE_ROWS = 200_000
 """A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
@@ -155,16 +169,14 @@ def start_session(
 
 def _storage(s3: S3 | None) -> dict[str, str]:
     """
-    S3 through S3A. Delta's log store for S3 keeps the writers of one driver apart; those of
-    several are kept apart by the lease alone (ADR 0010).
+    S3 through S3A, with commits by a conditional PUT: who comes second is told so (ADR 0010).
     """
     if s3 is None:
         return {}
     return {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.hadoop.fs.s3a.endpoint": s3.endpoint,
-        "spark.hadoop.fs.s3a.endpoint.region": s3.region,
-        "spark.hadoop.fs.s3a.path.style.access": "true",
+        **{f"spark.hadoop.{key}": value for key, value in s3.hadoop_options().items()},
+        "spark.delta.logStore.s3.impl": LOG_STORE,
+        "spark.delta.logStore.s3a.impl": LOG_STORE,
     }
 
 
@@ -174,8 +186,7 @@ def _logins(where: SparkMaster, s3: S3 | None) -> dict[str, str]:
     """
     settings: dict[str, str] = {}
     if s3 is not None:
-        settings["spark.hadoop.fs.s3a.access.key"] = s3.access_key
-        settings["spark.hadoop.fs.s3a.secret.key"] = s3.secret_key
+        settings |= {f"spark.hadoop.{key}": value for key, value in s3.hadoop_login().items()}
     if where.secret is not None:
         settings["spark.authenticate"] = "true"
         settings["spark.authenticate.secret"] = where.secret
@@ -262,7 +273,7 @@ class SparkWorkspace:
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit; skipped by Delta when the transaction stands already."""
         frame = self._frame(query)
-        with self._committing(transaction):
+        with self._committing(path, transaction):
             frame.write.format("delta").mode("append").save(path)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
@@ -281,16 +292,19 @@ class SparkWorkspace:
             WHEN NOT MATCHED AND s._op IN ('insert', 'upsert') THEN
               INSERT ({", ".join(f"`{c}`" for c in columns)})
               VALUES ({", ".join(f"s.`{c}`" for c in columns)})"""
-        with self._committing(transaction):
+        with self._committing(path, transaction):
             self._session.sql(statement)
 
     @contextmanager
-    def _committing(self, transaction: Transaction) -> Iterator[None]:
+    def _committing(self, path: str, transaction: Transaction) -> Iterator[None]:
         conf = self._session.conf
         conf.set("spark.databricks.delta.write.txnAppId", transaction.app)
         conf.set("spark.databricks.delta.write.txnVersion", str(transaction.version))
         try:
             yield
+        except CONFLICTS as error:
+            why = type(error).__name__.removesuffix("Exception")
+            raise TryAgain(f"{path}: nothing was committed ({why}); try again") from error
         finally:
             conf.unset("spark.databricks.delta.write.txnAppId")
             conf.unset("spark.databricks.delta.write.txnVersion")

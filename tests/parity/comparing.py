@@ -35,6 +35,15 @@ def feed(table: DeltaTable) -> pa.Table:
     return read.drop_columns(["_commit_timestamp"])
 
 
+def with_sorted_maps(rows: pa.Table) -> pa.Table:
+    """The rows, in whose maps the keys are in order: not all readers keep them as written."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_map(field.type):
+            maps = [None if held is None else sorted(held) for held in rows[place].to_pylist()]
+            rows = rows.set_column(place, field, pa.array(maps, field.type))
+    return rows
+
+
 def frozen(rows: pa.Table) -> Counter[Row]:
     """The rows as values that can be counted."""
     return Counter(zip(*([_hashable(v) for v in c.to_pylist()] for c in rows.columns), strict=True))

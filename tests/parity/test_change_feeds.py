@@ -20,7 +20,7 @@ from lake.engine import Engine, Merge, Transaction
 from lake.tables import Tables
 from tests.extent import DAYS
 from tests.parity.chronicles import EMBEDDED, LARGE, SPARK, Chronicle
-from tests.parity.comparing import feed, of_rows
+from tests.parity.comparing import feed, of_rows, with_sorted_maps
 
 VALUES = {
     "born": (DataType(TypeName.DATE), date(1, 1, 1)),
@@ -94,15 +94,6 @@ def fed_to_spark(path: str) -> pa.Table:
     read = reader.option("startingVersion", 0).load(path).drop("_commit_timestamp").toArrow()
     assert isinstance(read, pa.Table)
     return read
-
-
-def with_sorted_maps(rows: pa.Table) -> pa.Table:
-    """The rows, in whose maps the keys are in order: Spark mixes them when it reads a feed."""
-    for place, field in enumerate(rows.schema):
-        if pa.types.is_map(field.type):
-            maps = [None if held is None else sorted(held) for held in rows[place].to_pylist()]
-            rows = rows.set_column(place, field, pa.array(maps, field.type))
-    return rows
 
 
 def told_apart(path: str) -> str:

@@ -1,29 +1,24 @@
 """
 Run by a test in a process of its own: Spark changes one served table and answers the queries.
 
-Arguments: a folder's URL, endpoint, key and the file of the secret. Prints one JSON document.
+Arguments: as `tests.stack.sparks` gives them, then a folder's URL. Prints one JSON document.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
 
-from lake.addresses import SparkMaster
-from lake.engines.spark import start_session
-from lake.s3 import S3
 from lake.store import Store
-from lake.toolchain import delta_jars, find_java, s3_jars
 from tests.stack.served_queries import QUERIES, Query
+from tests.stack.sparks import given, spark_session
 
 TABLES = ("types", "people", "thinned")
 FEED = {"delta.enableChangeDataFeed": "true"}
@@ -143,20 +138,11 @@ def plain(value: Any) -> Any:
 
 def main() -> None:
     """See the module."""
-    root, endpoint, key, secret = sys.argv[1:]
-    store = Store(S3(endpoint, key, Path(secret).read_text(encoding="utf-8").strip()))
+    store, (root,) = given()
     write_tables(root, store)
     place = root.replace("s3:", "s3a:")
     names = {name: f"delta.`{place}/{name}`" for name in TABLES}
-    with tempfile.TemporaryDirectory() as scratch:
-        spark = start_session(
-            SparkMaster("local[2]"),
-            store,
-            memory="1g",
-            jars=[*delta_jars(), *s3_jars()],
-            java_home=find_java().home,
-            scratch=Path(scratch),
-        )
+    with spark_session(store) as spark:
         for change in CHANGES:
             spark.sql(change.format(**names))
         for name in ("people", "thinned"):
@@ -178,7 +164,6 @@ def main() -> None:
                 zip((q.name for q in QUERIES), pool.map(answer, QUERIES), strict=True)
             )
         answers["vectors"] = spark.sql(VECTORS_ADDED).collect()[0][0]
-        spark.stop()
     sys.stdout.write(json.dumps(answers) + "\n")
 
 

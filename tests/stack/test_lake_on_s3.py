@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from catalog.errors import EnvironmentProblem, LedgerBroken
 from catalog.vocabulary import Mode
+from jobs.profile import settle
+from jobs.query import query_on_trino
 from jobs.stack.component import Stack
 from lake.deliveries import DeliveredFile, Delivery, delivery_id
 from lake.landing import CHUNK_BYTES, Landing
 from lake.s3 import S3, sweep_uploads
+from lake.settings import load_settings
 from lake.store import Store
+from lake.tables import Tables
+from tests.parity.comparing import of_rows, with_sorted_maps
 from tests.stack.conftest import REPOSITORY, Cluster
+from tests.stack.spark_on_s3 import COMMITS, RACES
+from tests.stack.sparks import told_by
 
 pytestmark = pytest.mark.stack
 DAY = date(2025, 3, 3)
@@ -126,13 +132,22 @@ def test_a_silent_endpoint_is_told(root: str) -> None:
 # --- the whole city --------------------------------------------------------------------------
 
 
-def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    local = Cluster(tmp_path / "home", Path("local"))
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """A home in folders, for the same city."""
+    return Cluster(tmp_path_factory.mktemp("local") / "home", Path("local"))
 
-    on_s3 = cluster(*DEMO, "--profile", str(cluster.profile))
-    in_folders = local(*DEMO)
+
+@pytest.fixture(scope="module")
+def demos(cluster: Cluster, local: Cluster) -> tuple[Any, Any]:
+    """What the demo told, on S3 and in folders."""
+    return cluster(*DEMO, "--profile", str(cluster.profile)), local(*DEMO)
+
+
+def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(
+    cluster: Cluster, demos: tuple[Any, Any]
+) -> None:
+    on_s3, in_folders = demos
 
     assert on_s3["tables"] == in_folders["tables"]
     assert on_s3["deliveries"] == in_folders["deliveries"]
@@ -152,24 +167,55 @@ def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(
     assert dict(in_trino["rows"]) == served
 
 
-def test_spark_appends_and_merges_there_once(s3: S3, root: str, stack: Stack) -> None:
+def comparable(rows: pa.Table) -> pa.Table:
+    """The rows without the moment at which they landed; maps have no order."""
+    kept = [name for name in rows.column_names if name != "_received_at"]
+    return with_sorted_maps(rows.select(kept))
+
+
+def test_every_value_is_that_of_the_folders_read_three_ways(
+    cluster: Cluster, local: Cluster, demos: tuple[Any, Any], stack: Stack, tmp_path: Path
+) -> None:
+    environ = {**os.environ, "REDCLIFF_SITE": str(REPOSITORY)}
+    settings = settle(str(cluster.profile), cluster.home, environ)
+    in_folders = Tables(load_settings("local", local.home, environ).lake)
+    names = in_folders.names()
+    assert told_by("tables_in_spark", stack, settings.lake, str(tmp_path), *names) == len(names)
+
+    found: list[str] = []
+    served = 0
+    for name in names:
+        expected = comparable(DeltaTable(in_folders.path(name)).to_pyarrow_table())
+        place = Tables(settings.lake, settings.store).path(name)
+        ways = {
+            "deltalake": settings.store.delta(place).to_pyarrow_table(),
+            "Spark": pa.ipc.open_file(tmp_path / name).read_all(),
+        }
+        if not name.startswith("raw."):
+            columns = ", ".join(f'"{column}"' for column in expected.column_names)
+            with query_on_trino(settings, f"SELECT {columns} FROM {name}", 60) as answer:
+                ways["Trino"] = pa.Table.from_batches(answer.batches, answer.schema)
+            served += 1
+        for way, rows in ways.items():
+            found += of_rows(f"{name} by {way}", expected, comparable(rows), ("folders", "S3"))
+
+    assert not found, "\n".join(found)
+    assert served > 30
+
+
+def test_spark_commits_there_once_and_beside_others(s3: S3, root: str, stack: Stack) -> None:
     table = f"{root}/curated/a__b"
     rows = pa.table({"k": ["零"], "v": pa.array([0], pa.int64())})
     write_deltalake(table, rows, storage_options=s3.delta_options())
 
-    words = [root, s3.endpoint, s3.access_key, str(stack.secret_file("s3"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.stack.spark_on_s3", *words],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        stdin=subprocess.DEVNULL,
-        cwd=REPOSITORY,
-    )
+    told = told_by("spark_on_s3", stack, root)
 
-    assert done.returncode == 0, done.stderr[-4000:]
-    assert json.loads(done.stdout.splitlines()[-1]) == {
+    own = [f"spark {n}" for n in range(COMMITS)]
+    others = [f"delta-rs {n}" for n in range(COMMITS * 5)]
+    assert told == {
         "rows": [{"k": k, "v": v} for k, v in (("零", 0), ("一", 1), ("二", 20), ("三", 30))],
         "version": 2,  # the second merge of the same transaction was skipped
         "shown": False,  # the secret, on a command line
+        "races": {"written": RACES, "java.nio.file.FileAlreadyExistsException": RACES * 7},
+        "shared": sorted(["-", *own, *others]),
     }

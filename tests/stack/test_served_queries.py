@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -20,6 +16,7 @@ from lake.trino import connect, rows
 from tests.stack.conftest import REPOSITORY
 from tests.stack.served_queries import QUERIES, Query
 from tests.stack.served_tables import TABLES, plain
+from tests.stack.sparks import told_by
 
 pytestmark = pytest.mark.stack
 
@@ -37,20 +34,8 @@ NAMES = {
 @pytest.fixture(scope="module")
 def in_spark(stack: Stack) -> dict[str, Any]:
     """Every answer of Spark, which has changed the tables before."""
-    s3 = stack.component("s3")
-    served = s3.serves(stack)["s3"]
-    words = (served["endpoint"], served["access_key"], str(stack.secret_file("s3")))
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.stack.served_tables", f"s3://{s3.bucket}/served", *words],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        stdin=subprocess.DEVNULL,
-        cwd=REPOSITORY,
-        env={**os.environ, "TZ": "UTC"},  # Python's collect() gives local times
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    bucket = stack.component("s3").bucket
+    answers: dict[str, Any] = told_by("served_tables", stack, f"s3://{bucket}/served")
     return answers
 
 

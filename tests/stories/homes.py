@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
 
 from catalog.catalog import Catalog
 from jobs.deliver import deliver
@@ -59,7 +58,7 @@ class Home:
     @property
     def tables(self) -> Tables:
         """The lake's tables."""
-        return Tables(self.settings.lake)
+        return Tables(self.settings.lake, self.settings.store)
 
     def versions(self) -> dict[str, int | None]:
         """The version of every table."""
@@ -67,7 +66,7 @@ class Home:
 
     def rows(self, table: str, *without: str) -> list[dict[str, Any]]:
         """All rows of a table, read by another Delta reader, in an order of their own."""
-        found = DeltaTable(self.tables.path(table)).to_pyarrow_table()
+        found = self.settings.store.delta(self.tables.path(table)).to_pyarrow_table()
         kept = found.select([n for n in found.column_names if n not in without])
         return sorted(kept.to_pylist(), key=repr)
 
@@ -88,7 +87,9 @@ def sources_only(catalog: Catalog) -> Catalog:
     return replace(catalog, contracts={c.id: c for c in catalog.sources()})
 
 
-def make_home(folder: Path, catalog: Catalog, engine: Engine, city: Path) -> Home:
+def make_home(
+    folder: Path, catalog: Catalog, engine: Engine, city: Path, *, profile: str | None = None
+) -> Home:
     """A home in `folder`, new or a copy of another; all homes of the tests share one secret."""
     environ = {"REDCLIFF_SITE": str(REPOSITORY), "REDCLIFF_SITE_SECRET": SECRET}
-    return Home(load_settings(None, folder, environ), catalog, engine, city)
+    return Home(load_settings(profile, folder, environ), catalog, engine, city)

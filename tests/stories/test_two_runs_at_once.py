@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import time
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from tests.extent import SEEDS
 from tests.stories.conftest import DAYS
 from tests.stories.homes import Home
-from tests.stories.processes import Running, assert_same, copied, running
+from tests.stories.processes import assert_same, copied, ended_well, put_to_sleep, running
 
 ONE_DAY = ("--date", DAYS[0].isoformat())
 
@@ -26,13 +25,6 @@ def twin(tmp_path_factory: pytest.TempPathFactory, landed: Home) -> Home:
     with running(home, *ONE_DAY) as run:
         assert run.end() == 0, run.told
     return home
-
-
-def ended_well(run: Running) -> bool:
-    """Whether it did all its work; if not, it has said to try again."""
-    code = run.end()
-    assert code == 0 or (code == 3 and "try again" in run.told), (code, run.told)
-    return code == 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -69,19 +61,3 @@ def test_a_run_that_slept_through_its_leases_commits_nothing_more(
         ended_well(asleep)
 
     assert_same(home, twin)
-
-
-def put_to_sleep(run: Running, home: Home) -> None:
-    """Stop the process and let its leases run out, as they do in a minute."""
-    state = sqlite3.connect(home.settings.home / "state.db", timeout=0.1)
-    while True:
-        os.kill(run.process.pid, signal.SIGSTOP)
-        try:
-            with state:
-                state.execute("UPDATE leases SET expires_at = 0")
-            break
-        except sqlite3.OperationalError:
-            # It was writing to the state store, and would stop everybody else.
-            os.kill(run.process.pid, signal.SIGCONT)
-            time.sleep(0.05)
-    state.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from sqlglot import exp
 from catalog.errors import TryAgain
 from lake.engine import Engine, Merge, Transaction
 from lake.engines import delta_rs
+from lake.engines.spark import SparkWorkspace
 from lake.store import LOCAL, Store
 
 WRITER = """
@@ -51,6 +53,17 @@ for number in range(ROUNDS):
 engine.close()
 """
 ROUNDS = 8
+
+
+def overtaken(table: str) -> Callable[[str], str]:
+    """A function of SQL that lets another commit come first, while the row that it gets is read."""
+
+    def commit_first(value: str) -> str:
+        first = pa.table({"k": ["all"], "v": ["first"], "_op": ["upsert"]})
+        delta_rs.merge(LOCAL, table, first, Merge(on=("k",)), Transaction("first"))
+        return value
+
+    return commit_first
 
 
 @pytest.fixture
@@ -134,5 +147,20 @@ def test_a_commit_that_another_one_overtakes_says_to_try_again(
 
     with pytest.raises(TryAgain, match=r"nothing was committed \(.*concurrent.*\); try again"):
         delta_rs.merge(LOCAL, table, rows, Merge(on=("k",)), Transaction("late"))
+
+    assert DeltaTable(table).to_pyarrow_table()["v"].to_pylist() == ["first"]
+
+
+def test_a_large_commit_of_spark_that_another_one_overtakes_says_to_try_again(
+    table: str, spark: Engine
+) -> None:
+    with spark.workspace() as workspace:
+        rows = pa.table({"k": ["all"], "v": ["late"], "_op": ["upsert"]})
+        workspace.add_rows("given", rows)
+        assert isinstance(workspace, SparkWorkspace)
+        workspace._session.udf.register("overtaken", overtaken(table))
+        query = exp.select("k", "overtaken(v) AS v", "_op").from_("given")
+        with pytest.raises(TryAgain, match=r"nothing was committed \(Concurrent\w+\); try again"):
+            workspace.merge(table, query, Merge(on=("k",)), Transaction("late"))
 
     assert DeltaTable(table).to_pyarrow_table()["v"].to_pylist() == ["first"]
