@@ -62,7 +62,6 @@ class Server(StrEnum):
 
 app = typer.Typer(
     name="redcliff",
-    help="赤壁 redcliff: department deliveries become a city's trusted libraries.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -98,6 +97,23 @@ def main() -> None:
     except BaseException as error:
         code = end(error)
     sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"redcliff {version('redcliff')}")
+        raise typer.Exit
+
+
+@app.callback()
+def redcliff(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """赤壁 redcliff: department deliveries become a city's trusted libraries."""
 
 
 @app.command()
@@ -523,16 +539,16 @@ def _settings(profile: str | None, home: Path | None, engine: str | None = None)
 
 
 def _catalog(settings: Settings) -> Catalog:
-    from catalog.catalog import Catalog
+    from jobs.compiled import load_catalog
 
-    return Catalog.load(settings.site)
+    return load_catalog(settings.site)
 
 
 def _site_catalog() -> Catalog:
-    from catalog.catalog import Catalog
+    from jobs.compiled import load_catalog
     from lake.settings import find_site
 
-    return Catalog.load(find_site(os.environ))
+    return load_catalog(find_site(os.environ))
 
 
 def _progress() -> Progress:

@@ -45,7 +45,8 @@ R = TypeVar("R")
 @dataclass(frozen=True)
 class RunReport:
     """
-    What a run did: its deliveries, its models, and the tables as they stand after it.
+    What a run did: its deliveries, its models, and the tables as they stand after it (of a part of
+    a run, those that it may write).
 
     `waiting` names for every model that was not refreshed the datasets that it awaits.
     `run_date` is the one that was asked for, or the newest business date that has settled.
@@ -179,7 +180,7 @@ def _run(
         time.monotonic() - started,
         tuple(loaded),
         tuple(models),
-        standing(context.tables),
+        standing(context.tables, selection.touches(catalog)),
         waiting,
         run_date,
         registration,

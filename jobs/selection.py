@@ -54,6 +54,16 @@ class Selection:
             if (not self.datasets or c.id in touched) and self.theme in (None, c.theme)
         ]
 
+    def touches(self, catalog: Catalog) -> frozenset[str] | None:
+        """The datasets whose tables a run of this selection may write; None for all."""
+        if self == EVERYTHING:
+            return None
+        loaded = self.deliveries(catalog) if self.loads else frozenset()
+        if loaded is None:
+            return None
+        made = {c.id for c in self.affected(catalog)} if self.models else set()
+        return loaded | made
+
     def to_json(self) -> dict[str, Any]:
         """The selection for JSON."""
         return {

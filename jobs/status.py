@@ -6,7 +6,7 @@ Read from the ledger and the Delta logs alone; starts no engine and changes noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,9 +102,13 @@ def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> 
     )
 
 
-def standing(tables: Tables) -> dict[str, dict[str, int]]:
-    """Every table of the lake with its rows and version."""
-    versions = {name: tables.version(name) or 0 for name in tables.names()}
+def standing(tables: Tables, datasets: Collection[str] | None = None) -> dict[str, dict[str, int]]:
+    """Every table of the lake, or those of some datasets, with its rows and version."""
+    versions = {
+        name: tables.version(name) or 0
+        for name in tables.names()
+        if datasets is None or any(_belongs(name, dataset) for dataset in datasets)
+    }
     return {
         name: {"rows": tables.rows(name, version), "version": version}
         for name, version in versions.items()

@@ -17,6 +17,7 @@ from types import FrameType
 from catalog.catalog import Catalog
 from catalog.errors import RedcliffError
 from jobs import inbox
+from jobs.compiled import load_catalog
 from jobs.deliver import deliver
 from jobs.door import Outcome
 from jobs.progress import Progress
@@ -53,7 +54,7 @@ def watch(
     stopped: Event,
     *,
     look_seconds: float = LOOK_SECONDS,
-    load_catalog: Callable[[Path], Catalog] = Catalog.load,
+    load_catalog: Callable[[Path], Catalog] = load_catalog,
 ) -> WatchReport:
     """
     Look, land and run until `stopped`; a run that is at work is finished first.

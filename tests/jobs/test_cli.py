@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,12 @@ def test_wrong_words_end_with_2_and_a_hint(redcliff: Shell, words: list[str], hi
     assert hint in done.stderr
     assert "redcliff COMMAND --help" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_that_of_the_distribution(redcliff: Shell) -> None:
+    done = redcliff("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"redcliff {metadata.version('redcliff')}\n")
 
 
 def test_wrong_words_are_one_document_too(redcliff: Shell) -> None:

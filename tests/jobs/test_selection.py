@@ -23,6 +23,8 @@ def ids(contracts: Iterable[Contract]) -> set[str]:
 def test_nothing_said_is_everything(catalog: Catalog) -> None:
     assert select(catalog) == EVERYTHING
     assert EVERYTHING.deliveries(catalog) is None
+    assert EVERYTHING.touches(catalog) is None
+    assert Selection(theme=Theme.CREDIT).touches(catalog) is None
     assert ids(EVERYTHING.affected(catalog)) == {c.id for c in catalog.thematic()}
 
 
@@ -40,6 +42,7 @@ def test_a_department_s_batch_brings_all_that_its_rows_are_judged_by(catalog: Ca
     assert wanted is not None
     assert {"reference.industry", "reference.division"} <= wanted
     assert "population.household_register" not in wanted
+    assert chosen.touches(catalog) == wanted
 
 
 def test_a_theme_has_its_models_alone(catalog: Catalog) -> None:
@@ -47,6 +50,7 @@ def test_a_theme_has_its_models_alone(catalog: Catalog) -> None:
 
     assert ids(chosen.affected(catalog)) == {"credit.credit_event", "credit.credit_file"}
     assert not chosen.loads
+    assert chosen.touches(catalog) == {"credit.credit_event", "credit.credit_file"}
 
 
 def test_a_dataset_touches_the_models_that_read_it(catalog: Catalog) -> None:
