@@ -50,7 +50,7 @@ def test_a_theme_has_its_models_alone(catalog: Catalog) -> None:
 
     assert ids(chosen.affected(catalog)) == {"credit.credit_event", "credit.credit_file"}
     assert not chosen.loads
-    assert chosen.touches(catalog) == {"credit.credit_event", "credit.credit_file"}
+    assert chosen.touches(catalog) == frozenset({"credit.credit_event", "credit.credit_file"})
 
 
 def test_a_dataset_touches_the_models_that_read_it(catalog: Catalog) -> None:
