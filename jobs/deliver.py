@@ -73,6 +73,7 @@ def deliver(
         waiting = Leases(state, owner("deliver"), patience=patience, tell=progress.note)
         with waiting.hold(LEASE) as lease:
             landing.sweep()
+            settings.store.sweep(settings.lake)
             door = Door(settings, catalog, ledger, landing, lease, clock)
             folders = list(inbox.scan(folder))
             rows = []

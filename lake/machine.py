@@ -18,6 +18,21 @@ def memory_bytes() -> int:
     return size
 
 
+M_MMAP_THRESHOLD = -3
+LARGE_BYTES = 256 << 10
+
+
+def keep_no_memory() -> None:
+    """
+    Let the C library give each large block back as soon as it is freed; glibc's only.
+
+    By itself it raises the size from which it does so up to 32 MB, and then keeps what Arrow's
+    batches and row groups were in: 60 of 300 megabytes that an append of 490,000 rows takes.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
 def give_back_memory() -> None:
     """
     Let the C library return to the machine what was freed; others than glibc do so by themselves.

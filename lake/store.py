@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import EnvironmentProblem
-from lake.s3 import S3, answering, is_s3, split_folder, split_url
+from lake.s3 import S3, answering, is_s3, split_folder, split_url, sweep_uploads
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -58,6 +58,11 @@ class Store:
         else:
             for log in Path(root).glob("*/*/_delta_log"):
                 yield log.parent.parent.name, log.parent.name
+
+    def sweep(self, root: str) -> None:
+        """Remove what killed writers of tables left half-uploaded; files appear whole."""
+        if is_s3(root):
+            sweep_uploads(self.login(root), root)
 
     def login(self, path: str) -> S3:
         """Where S3 is; `EnvironmentProblem` when the profile does not say so."""

@@ -12,7 +12,7 @@ from lake.engine import Merge, Transaction
 from lake.store import Store
 from lake.tables import committing
 
-WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=131_072)
+WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=65_536)
 """A row group is held until it is full: by default a million rows, which is most of a table."""
 
 

@@ -28,7 +28,7 @@ from lake.engines import delta_rs
 from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
-from lake.machine import give_back_memory
+from lake.machine import give_back_memory, keep_no_memory
 from lake.s3 import S3
 from lake.store import LOCAL, Store
 
@@ -41,8 +41,8 @@ MEMORY = "500MB"
 THREADS = os.cpu_count() or 1
 """What DuckDB shares a large query among, and every query that a person asks."""
 
-BATCH_ROWS = 20_000
-"""Rows of one Arrow batch on the way from a query into a commit."""
+BATCH_ROWS = 8_192
+"""Rows of one Arrow batch on the way from a query into a commit, of which some wait in a queue."""
 
 SETTINGS = (
     "TimeZone = 'UTC'",
@@ -218,6 +218,7 @@ class EmbeddedEngine:
         only: Sequence[str] | None = None,
         store: Store = LOCAL,
     ) -> None:
+        keep_no_memory()
         self._store = store
         self._large = threading.RLock()
         # What a person asks has all threads from the start, and nothing can change that.

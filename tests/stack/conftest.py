@@ -96,10 +96,10 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """All components, up."""
+    """All that a run needs, up; Airflow would only take processors from the tests."""
     made = make_cluster(tmp_path_factory.mktemp("cluster"))
     try:
-        made.up()
+        made.up("--with", "s3,postgres,spark,trino")
         yield made
     finally:
         made("down")
