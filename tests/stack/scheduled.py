@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from jobs.profile import settle
 from jobs.progress import SilentProgress
 from jobs.stack.airflow import Airflow
 from jobs.stack.components import load_stack
+from jobs.stack.record import Standing, standing
 from lake.deliveries import DeliveryStatus
 from lake.ledger import Ledger
 from lake.settings import Settings
@@ -83,25 +85,34 @@ class Scheduled:
             return settle(None, home, environ)
         return settle(str(self.profile), self.home, environ)
 
+    def stop(self) -> None:
+        """Stop the servers, and ask none of them any longer."""
+        if "ledger" in self.__dict__:
+            self.ledger.state_engine.dispose()
+        self.redcliff("down")
+
     # --- what lies there ------------------------------------------------------------------
 
-    def drop(self, day: date, *, without: str = "", only: str = "*") -> None:
-        """Lay down what departments deliver for a day, each whole, and in the twin's inbox too."""
+    def drop(
+        self, day: date, *, without: str = "", only: str = "*", homes: Sequence[Path] = ()
+    ) -> None:
+        """Lay down what departments deliver for a day, each whole; in the twin's inbox too."""
         for folder in sorted((self.city / "inbox").glob(f"{only}/*/{day}")):
             if folder.parents[1].name == without:
                 continue
             place = folder.relative_to(self.city)
-            for home in (self.home, self.twin):
+            for home in homes or (self.home, self.twin):
                 aside = home / "aside"
                 shutil.copytree(folder, aside)
                 (home / place).parent.mkdir(parents=True, exist_ok=True)
                 aside.rename(home / place)
 
+    @cached_property
     def ledger(self) -> Ledger:
         return Ledger(open_state(self.settings().state_url))
 
     def statuses(self) -> list[DeliveryStatus]:
-        return [entry.status for entry in self.ledger().entries()]
+        return [entry.status for entry in self.ledger.entries()]
 
     def tables(self, home: Path) -> Tables:
         settings = self.settings(home)
@@ -170,17 +181,21 @@ class Scheduled:
         tasks: list[dict[str, Any]] = self.ask(path)["task_instances"]
         return tasks
 
-    def working(self, half: str) -> psutil.Process | None:
-        """A `redcliff run --only <half>` that a task of this scheduler has started."""
-        services = {one["name"]: one for one in self.redcliff("status")["services"]}
-        scheduler = psutil.Process(services["airflow-scheduler"]["pid"])
-        for process in scheduler.children(recursive=True):
-            try:
-                words = process.cmdline()
-            except psutil.Error:
-                continue
-            if words[2:5] == ["run", "--only", half]:
-                return process
+    def service(self, name: str) -> Standing:
+        """A server of the stack as it stands."""
+        return next(one for one in standing(self.home) if one.name == name)
+
+    def working(self, *words: str) -> psutil.Process | None:
+        """A `redcliff <words> …` that a task of this scheduler has started."""
+        pid = self.service("airflow-scheduler").pid
+        try:
+            processes = psutil.Process(pid).children(recursive=True) if pid else []
+            for process in processes:
+                said = process.cmdline()[1:]
+                if said and Path(said[0]).name == "redcliff" and said[1:][: len(words)] == [*words]:
+                    return process
+        except psutil.Error:
+            pass  # something ended while it was looked at
         return None
 
     def until(self, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:

@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 
 from catalog.catalog import Catalog
 from jobs.stack.components import load_stack
+from jobs.stack.record import standing
 from lake.deliveries import DeliveryStatus
 from lake.ledger import Verdict
 from tests.stack.conftest import REPOSITORY
@@ -45,7 +46,7 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Ite
         made.redcliff("up", "--with", "airflow")
         yield made
     finally:
-        made.redcliff("down")
+        made.stop()
 
 
 def test_it_answers_on_loopback_alone_and_shows_the_dags_of_all_contracts(
@@ -60,8 +61,7 @@ def test_it_answers_on_loopback_alone_and_shows_the_dags_of_all_contracts(
     assert {f"deliveries__{name}" for name in providers} <= dags
     assert {f"models__{c.theme}" for c in catalog.thematic()} <= dags
     assert {"arrivals", "deliveries__code_tables", "releases", "upkeep"} <= dags
-    services = scheduled.redcliff("status")["services"]
-    processes = [psutil.Process(one["pid"]) for one in services if one["pid"]]
+    processes = [psutil.Process(one.pid) for one in standing(scheduled.home) if one.pid]
     processes += [child for one in processes for child in one.children(recursive=True)]
     listening = {
         connection.laddr.ip
@@ -81,8 +81,8 @@ def test_a_day_that_is_laid_down_runs_to_the_libraries_by_itself(scheduled: Sche
     assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
     runs = scheduled.runs()
     assert {run["state"] for run in runs} == {"success"}
-    # Each is one task; they are as many for a hundred datasets of these departments.
-    assert len(runs) <= 120
+    # Each is one task. What comes at once is a wave: one process, whoever delivers it.
+    assert len(runs) < 12
     events = scheduled.ask("/api/v2/assets/events?limit=100")["asset_events"]
     by_asset = {event["name"]: event for event in events}
     told = by_asset["curated.credit__dishonest_debtor"]
@@ -102,14 +102,14 @@ def test_a_late_department_holds_up_nothing_and_a_killed_scheduler_neither(
     before = scheduled.versions()
 
     scheduled.drop(DAYS[1], without=LATE)
-    scheduled.until(lambda: [r for r in scheduled.runs("running") if "deliveries" in r["dag_id"]])
-    services = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
-    os.kill(services["airflow-scheduler"]["pid"], signal.SIGKILL)
+    scheduled.until(lambda: scheduled.working("run"))
+    scheduler = scheduled.service("airflow-scheduler").pid
+    assert scheduler is not None
+    os.kill(scheduler, signal.SIGKILL)
 
     scheduled.settle()
 
-    after = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
-    assert after["airflow-scheduler"]["restarts"] == 1
+    assert scheduled.service("airflow-scheduler").restarts == 1
     scheduled.by_hand(DAYS[1])
     assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
     now = scheduled.versions()
@@ -126,9 +126,9 @@ def test_the_late_delivery_catches_up_by_itself_whatever_task_is_killed(
 
     scheduled.drop(DAYS[1], only=LATE)
     scheduled.drop(DAYS[2])
-    loading = scheduled.until(lambda: scheduled.working("loads"))
-    loading.kill()
-    refreshing = scheduled.until(lambda: scheduled.working("models"))
+    scheduled.until(lambda: scheduled.working("run", "--json")).kill()
+    scheduled.until(lambda: scheduled.working("run", "--only", "loads")).kill()
+    refreshing = scheduled.until(lambda: scheduled.working("run", "--only", "models"))
     task = refreshing.parent()
     assert task is not None
     task.kill()
@@ -180,17 +180,17 @@ def test_an_officer_releases_a_held_delivery_and_the_decision_is_on_record(
     run = scheduled.until(
         lambda: [r for r in scheduled.runs("running") if r["dag_id"] == "releases"]
     )
-    (held,) = [e for e in scheduled.ledger().entries() if e.status is DeliveryStatus.HELD]
+    (held,) = [e for e in scheduled.ledger.entries() if e.status is DeliveryStatus.HELD]
     path = f"/api/v2/dags/releases/dagRuns/{run[0]['dag_run_id']}/taskInstances/ask/-1/hitlDetails"
     asked = scheduled.until(lambda: _asked(scheduled, path))
 
     scheduled.ask(path, {"chosen_options": ["Release"], "params_input": {}}, "PATCH")
     scheduled.until(
-        lambda: scheduled.ledger().entry(held.delivery.delivery_id).status is DeliveryStatus.SETTLED
+        lambda: scheduled.ledger.entry(held.delivery.delivery_id).status is DeliveryStatus.SETTLED
     )
 
     assert "population.household_register 2025-03-06 is held" in asked["subject"]
-    (decision,) = scheduled.ledger().decisions(held.delivery.delivery_id)
+    (decision,) = scheduled.ledger.decisions(held.delivery.delivery_id)
     assert (decision.verdict, decision.decided_by) == (Verdict.RELEASED, "admin")
     scheduled.settle()
 
@@ -249,9 +249,7 @@ def test_no_value_of_a_person_is_in_airflow_s_database_or_logs(scheduled: Schedu
 
 
 def _judged(scheduled: Scheduled, dataset: str) -> list[DeliveryStatus]:
-    entries = [
-        e for e in scheduled.ledger().entries(dataset) if e.delivery.business_date == DAYS[3]
-    ]
+    entries = [e for e in scheduled.ledger.entries(dataset) if e.delivery.business_date == DAYS[3]]
     return [e.status for e in entries if e.status is not DeliveryStatus.LANDED]
 
 

@@ -1,0 +1,103 @@
+"""
+The task that takes in the inbox, and sees to it that what came is loaded.
+
+What one department delivers goes the way of its own DAGs. What comes at once for several (a
+morning's inbox, the days after an outage) is a *wave*: one process loads all of it and refreshes
+each model once. A task costs Airflow and redcliff seconds each, whatever it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from redcliff_dags.command import TryAgain
+from redcliff_dags.events import REFUSED, loads, models, tell
+from redcliff_dags.operators import (
+    BUSINESS_DATE,
+    DELIVERIES,
+    MODELS,
+    UNSURE,
+    RedcliffOperator,
+    ask_officers,
+    blocked,
+    was_tried,
+)
+from redcliff_dags.starting import run_id_of, start_run
+
+from catalog.compile.manifest import Manifest
+
+LANDED = "landed"
+
+
+class DeliverInbox(RedcliffOperator):
+    """
+    Lands what lies in the inbox. A delivery of one batch starts its DAG; a wave is run here.
+
+    A wave that fails, or is killed, is parted: each batch and each theme is started in its own
+    DAG, which tries again, and shows what is wrong where it is wrong.
+    """
+
+    def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
+        super().__init__(words=["deliver"], **arguments)
+        self._manifest = manifest
+
+    def execute(self, context: Any) -> None:
+        """Land, then load or let load."""
+        _, answer = self.call([*self.words, "--json"])
+        days = self._days(context, answer)
+        if was_tried(context):
+            self._part(context, days)
+        elif len(days) > 1:
+            self._run(context, days)
+        else:
+            self._start(context, days, {})
+
+    def _days(self, context: Any, answer: Mapping[str, Any]) -> dict[str, str]:
+        """The last business date that came for each batch: a load takes all days before it."""
+        refused, days = 0, dict[str, str]()
+        for folder in answer["folders"]:
+            refused += folder["outcome"] == REFUSED
+            # What an earlier try of this task has landed has come too.
+            again = was_tried(context) and folder["status"] == LANDED
+            batch = self._manifest.batch_of(folder["dataset"])
+            if batch is not None and (again or folder["outcome"] == LANDED):
+                days[batch.name] = max(folder["business_date"], days.get(batch.name, ""))
+        if refused:
+            self.log.warning("%s folders were refused; `redcliff status` says why", refused)
+        return days
+
+    def _run(self, context: Any, days: Mapping[str, str]) -> None:
+        """Everything that is due, in one process; each table that changed has an event."""
+        try:
+            code, answer = self.call(["run", "--json"])
+        except TryAgain as error:
+            self.log.warning("%s: each batch goes its own way", error)
+            self._part(context, days)
+            return
+        except AirflowException:
+            self._part(context, days)
+            raise
+        ask_officers(answer, self._manifest)
+        if code:
+            self._part(context, days)
+            raise AirflowFailException(blocked(answer))
+        tell(context, [*loads(answer), *models(answer)])
+
+    def _part(self, context: Any, days: Mapping[str, str]) -> None:
+        """Let each batch and each theme be looked at by itself: nobody knows what was done."""
+        # Whose load it is does not matter where nothing is left to load: it tells of all tables.
+        self._start(context, days or {self._manifest.batches[0].name: ""}, {UNSURE: True})
+        run_id = self._run_id(context, "")
+        for library in self._manifest.libraries:
+            start_run(MODELS.format(library.theme), run_id, {UNSURE: True})
+
+    def _start(self, context: Any, days: Mapping[str, str], conf: Mapping[str, Any]) -> None:
+        for batch, day in sorted(days.items()):
+            run_id = self._run_id(context, day)
+            start_run(DELIVERIES.format(batch), run_id, {**conf, BUSINESS_DATE: day or None})
+
+    def _run_id(self, context: Any, day: str) -> str:
+        cause = (context["dag_run"].run_id, str(context["ti"].try_number))
+        return run_id_of("arrival", day or "all", cause)
