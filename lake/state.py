@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
 
 BUSY_SECONDS = 30
@@ -146,6 +146,16 @@ decisions = sa.Table(
     sa.Column("decided_by", sa.String(255), nullable=False),
     sa.Column("decided_at", Instant, nullable=False),
     sa.Index("ix_decisions_delivery", "delivery_id"),
+)
+
+folders = sa.Table(
+    "folders",
+    metadata,
+    sa.Column("place", sa.String(1024), primary_key=True),
+    sa.Column("content", sa.String(64), nullable=False),
+    sa.Column(
+        "delivery_id", sa.String(32), sa.ForeignKey("deliveries.delivery_id"), nullable=False
+    ),
 )
 
 alerts = sa.Table(

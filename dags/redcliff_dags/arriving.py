@@ -52,7 +52,7 @@ class DeliverInbox(RedcliffOperator):
         elif len(days) > 1:
             self._run(context, days)
         else:
-            self._start(context, days, {})
+            self._start(context, days)
 
     def _days(self, context: Any, answer: Mapping[str, Any]) -> dict[str, str]:
         """The last business date that came for each batch: a load takes all days before it."""
@@ -87,16 +87,16 @@ class DeliverInbox(RedcliffOperator):
 
     def _part(self, context: Any, days: Mapping[str, str]) -> None:
         """Let each batch and each theme be looked at by itself: nobody knows what was done."""
-        # Whose load it is does not matter where nothing is left to load: it tells of all tables.
-        self._start(context, days or {self._manifest.batches[0].name: ""}, {UNSURE: True})
-        run_id = self._run_id(context, "")
+        # One of the loads tells of all tables, though nothing may be left to load for it.
+        unsure = min(days, default=self._manifest.batches[0].name)
+        self._start(context, days or {unsure: ""}, unsure)
         for library in self._manifest.libraries:
-            start_run(MODELS.format(library.theme), run_id, {UNSURE: True})
+            start_run(MODELS.format(library.theme), self._run_id(context, ""), {UNSURE: True})
 
-    def _start(self, context: Any, days: Mapping[str, str], conf: Mapping[str, Any]) -> None:
+    def _start(self, context: Any, days: Mapping[str, str], unsure: str | None = None) -> None:
         for batch, day in sorted(days.items()):
-            run_id = self._run_id(context, day)
-            start_run(DELIVERIES.format(batch), run_id, {**conf, BUSINESS_DATE: day or None})
+            conf = {BUSINESS_DATE: day or None, UNSURE: batch == unsure}
+            start_run(DELIVERIES.format(batch), self._run_id(context, day), conf)
 
     def _run_id(self, context: Any, day: str) -> str:
         cause = (context["dag_run"].run_id, str(context["ti"].try_number))

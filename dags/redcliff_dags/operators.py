@@ -55,18 +55,26 @@ def is_unsure(context: Any) -> bool:
     return was_tried(context) or bool((context["dag_run"].conf or {}).get(UNSURE))
 
 
-def tell_changes(context: Any, changes: Sequence[Change], libraries: Iterable[Library]) -> None:
+def tell_changes(
+    context: Any,
+    sure: Sequence[Change],
+    unsure: Sequence[Change],
+    libraries: Iterable[Library],
+) -> None:
     """
     An event of each table that changed, and one of the inputs of each theme that reads any of them.
 
-    All events of a run for a partition have that partition, and those of a theme's inputs must
-    have none: there the runs of the themes are started.
+    What an earlier try may have changed counts too. Who parts a wave has started every theme, so
+    that what the wave may have changed is only told. All events of a run for a partition have that
+    partition, and those of a theme's inputs must have none: there the themes' runs are started.
     """
+    changes = [*unsure, *sure]
+    moving = changes if was_tried(context) else sure
     if context["dag_run"].partition_key is None:
-        inputs = [inputs_asset(one) for one in _themes(changes, libraries)]
+        inputs = [inputs_asset(one) for one in _themes(moving, libraries)]
         changes = [*changes, *(Change(asset, {}, frozenset()) for asset in inputs)]
     else:
-        start_themes(context, changes, libraries)
+        start_themes(context, moving, libraries)
     tell(context, changes)
 
 
@@ -200,20 +208,18 @@ class LoadBatch(RedcliffOperator):
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
-        tell_changes(context, self._changes(context, answer), self._manifest.libraries)
+        unsure = possibly(self._loadable, answer) if is_unsure(context) else []
+        tell_changes(context, loads(answer), unsure, self._manifest.libraries)
         self._warn(answer)
         ask_officers(answer, self._manifest)
 
     def failure(self, context: Any, answer: Mapping[str, Any]) -> str:
         """The rules that blocked; what was loaded beside is taken up by the themes."""
-        start_themes(context, self._changes(context, answer), self._manifest.libraries)
+        unsure = possibly(self._loadable, answer) if is_unsure(context) else []
+        start_themes(context, [*unsure, *loads(answer)], self._manifest.libraries)
         self._warn(answer)
         ask_officers(answer, self._manifest)
         return blocked(answer)
-
-    def _changes(self, context: Any, answer: Mapping[str, Any]) -> list[Change]:
-        unsure = self._loadable if is_unsure(context) else ()
-        return [*possibly(unsure, answer), *loads(answer)]
 
     def _warn(self, answer: Mapping[str, Any]) -> None:
         for delivery in answer["deliveries"]:
@@ -246,8 +252,8 @@ class RefreshLibrary(RedcliffOperator):
         """An event for each table that changed."""
         for model, awaited in answer["waiting"].items():
             self.log.warning("%s waits for %s", model, ", ".join(awaited))
-        unsure = self._library.outputs if is_unsure(context) else ()
-        tell_changes(context, [*possibly(unsure, answer), *models(answer)], self._libraries)
+        unsure = possibly(self._library.outputs, answer) if is_unsure(context) else []
+        tell_changes(context, models(answer), unsure, self._libraries)
 
     def execute(self, context: Any) -> None:
         """
