@@ -8,12 +8,12 @@ each model once. A task costs Airflow and redcliff seconds each, whatever it doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from redcliff_dags.command import TryAgain
-from redcliff_dags.events import REFUSED, loads, models, tell
+from redcliff_dags.events import REFUSED, loads, models, possibly, tell
 from redcliff_dags.operators import (
     BUSINESS_DATE,
     DELIVERIES,
@@ -29,6 +29,8 @@ from redcliff_dags.starting import run_id_of, start_run
 from catalog.compile.manifest import Manifest
 
 LANDED = "landed"
+WAVES = 2
+"""So often a wave is tried as one."""
 
 
 class DeliverInbox(RedcliffOperator):
@@ -36,7 +38,8 @@ class DeliverInbox(RedcliffOperator):
     Lands what lies in the inbox. A delivery of one batch starts its DAG; a wave is run here.
 
     A wave that fails, or is killed, is parted: each batch and each theme is started in its own
-    DAG, which tries again, and shows what is wrong where it is wrong.
+    DAG, which tries again, and shows what is wrong where it is wrong. Where only this task died,
+    as with its scheduler, the wave is run once more first.
     """
 
     def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
@@ -47,9 +50,9 @@ class DeliverInbox(RedcliffOperator):
         """Land, then load or let load."""
         _, answer = self.call([*self.words, "--json"])
         days = self._days(context, answer)
-        if was_tried(context):
+        if context["ti"].try_number > WAVES:
             self._part(context, days)
-        elif len(days) > 1:
+        elif len(days) > 1 or was_tried(context):
             self._run(context, days)
         else:
             self._start(context, days)
@@ -83,7 +86,15 @@ class DeliverInbox(RedcliffOperator):
         if code:
             self._part(context, days)
             raise AirflowFailException(blocked(answer))
-        tell(context, [*loads(answer), *models(answer)])
+        unsure = possibly(self._tables(), answer) if was_tried(context) else []
+        tell(context, [*unsure, *loads(answer), *models(answer)])
+
+    def _tables(self) -> Iterator[str]:
+        """Every table that a wave may change."""
+        for batch in self._manifest.batches:
+            yield from batch.tables.values()
+        for library in self._manifest.libraries:
+            yield from library.outputs
 
     def _part(self, context: Any, days: Mapping[str, str]) -> None:
         """Let each batch and each theme be looked at by itself: nobody knows what was done."""

@@ -32,7 +32,7 @@ class InboxTrigger(BaseEventTrigger):
     """
 
     def __init__(
-        self, folder: str, look_seconds: float = 2.0, settle_seconds: float = 300.0
+        self, folder: str, look_seconds: float = 1.0, settle_seconds: float = 300.0
     ) -> None:
         super().__init__()
         self.folder = folder

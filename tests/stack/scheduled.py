@@ -35,7 +35,10 @@ from tests.stack.conftest import MAIN, REPOSITORY, free_ports
 
 SECRET = "a secret of the tests"
 FIRST = date(2025, 3, 3)
-DAYS = [FIRST + timedelta(days=n) for n in range(4)]
+DELIVERED = 5
+DAYS = [FIRST + timedelta(days=n) for n in range(DELIVERED + 1)]
+"""All but the last one have deliveries of the city."""
+
 PATIENCE = 900.0
 CONTENT = ("schemas", "conf", "pipelines/thematic", "dags")
 
@@ -229,14 +232,58 @@ class Scheduled:
         time.sleep(4)
         self.until(is_settled)
 
+    def wait(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One run of a DAG, when it has ended."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        ended: dict[str, Any] = self.until(
+            lambda: (run := self.ask(path)) and run["state"] in ("success", "failed") and run
+        )
+        return ended
+
+    def start(self, dag_id: str) -> str:
+        """Start a run of a DAG; returns its id."""
+        run = self.ask(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+        return str(run["dag_run_id"])
+
+    def backfill(self, dag_id: str, first: date, last: date) -> list[dict[str, Any]]:
+        """Backfill a DAG, newest day first, to its end; returns the runs by partition."""
+        self.ask(
+            "/api/v2/backfills",
+            {
+                "dag_id": dag_id,
+                "from_date": f"{first}T00:00:00Z",
+                "to_date": f"{last}T00:00:00Z",
+                "max_active_runs": 3,
+                "run_backwards": True,
+            },
+        )
+        days = {str(first + timedelta(days=n)) for n in range((last - first).days + 1)}
+
+        def ended() -> list[dict[str, Any]]:
+            runs = [
+                run
+                for run in self.runs("success", "failed")
+                if run["dag_id"] == dag_id and run["run_type"] == "backfill"
+            ]
+            return runs if {run["partition_key"] for run in runs} >= days else []
+
+        found: list[dict[str, Any]] = self.until(ended)
+        return [run for run in found if run["partition_key"] in days]
+
+    def pause(self, dag_id: str, paused: bool = True) -> None:
+        """Let a DAG start no task, or go on."""
+        self.ask(f"/api/v2/dags/{dag_id}", {"is_paused": paused}, "PATCH")
+
     def by_hand(self, day: date) -> None:
         """The same day in the twin: deliver and run."""
         self.redcliff("deliver", home=self.twin)
         self.redcliff("run", "--date", str(day), home=self.twin)
 
 
-def make_scheduled(base: Path, catalog: Catalog, profile: str, scale: float) -> Scheduled:
-    """A copy of the site, its profile with free ports, and three days of a city."""
+def make_scheduled(
+    base: Path, catalog: Catalog, profile: str, scale: float, look_seconds: int = 5
+) -> Scheduled:
+    """A copy of the site, its profile with free ports, and some days of a city."""
     site = base / "site"
     for part in CONTENT:
         shutil.copytree(REPOSITORY / part, site / part)
@@ -245,13 +292,14 @@ def make_scheduled(base: Path, catalog: Catalog, profile: str, scale: float) -> 
     keys = [(one, key) for one in sections for key in one if key.endswith("port")]
     for (section, key), port in zip(keys, free_ports(len(keys)), strict=True):
         section[key] = port
-    document["stack"]["airflow"]["look_seconds"] = 5
+    document["stack"]["airflow"]["look_seconds"] = look_seconds
+    document["lineage"] = "lineage.jsonl"
     (base / f"{profile}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     generate(
         catalog,
         base / "city",
         scale=scale,
-        days=3,
+        days=DELIVERED,
         seed=1,
         start=FIRST,
         progress=SilentProgress(),
