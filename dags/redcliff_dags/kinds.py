@@ -132,6 +132,9 @@ def releases(manifest: Manifest) -> Iterator[DAG]:
                 "Released, it is applied as it is; kept, the department sends a newer one."
             ),
             options=[RELEASE, KEEP],
+            # Who answers before the scheduler has seen the task wait makes it fail (3.3.2).
+            retries=8,
+            retry_delay=timedelta(seconds=10),
         )
         ask >> RecordDecision(task_id="record", asked=ask.task_id)
     yield dag

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyspark
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import StorageLevel
-from pyspark.errors import PySparkException
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
@@ -78,6 +78,9 @@ SETTINGS = {
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
+NO_JAVA = "JAVA_GATEWAY_EXITED"
+"""What pyspark calls it when Java ends before it has answered."""
+
 MEMORY = "2g"
 """The driver's heap, which in local mode is all there is."""
 
@@ -111,7 +114,7 @@ def start_session(
     scratch: Path,
 ) -> SparkSession:
     """
-    Start (or get) this process's Spark session.
+    Start (or get) this process's Spark session; `TryAgain` when its Java ends meanwhile.
 
     `memory` is the driver's heap, which in local mode is all there is; `scratch` takes shuffle
     files and the log settings.
@@ -149,7 +152,15 @@ def start_session(
     )
     for key, value in where.conf.items():
         builder = builder.config(key, value)
-    session: SparkSession = builder.getOrCreate()
+    try:
+        session: SparkSession = builder.getOrCreate()
+    except (PySparkRuntimeError, Py4JNetworkError, ConnectionError) as error:
+        if isinstance(error, PySparkRuntimeError) and error.getCondition() != NO_JAVA:
+            raise
+        raise TryAgain(
+            "Spark has ended before it was up: killed, or it cannot start here, which `redcliff "
+            "doctor --engine spark` tells; else the same command tries again"
+        ) from error
     return session
 
 

@@ -50,9 +50,10 @@ def kill_driver(scheduled: Scheduled) -> None:
 def driver_of(scheduled: Scheduled) -> psutil.Process | None:
     working = scheduled.working("run")
     java = working.children(recursive=True) if working else []
-    return next((one for one in java if one.name() == "java"), None)
+    return next((one for one in java if DRIVER in one.cmdline()), None)
 
 
+DRIVER = "org.apache.spark.deploy.SparkSubmit"
 KILLS = [kill_worker, kill_driver]
 
 
