@@ -98,15 +98,15 @@ class DeliverInbox(RedcliffOperator):
 
     def _part(self, context: Any, days: Mapping[str, str]) -> None:
         """Let each batch and each theme be looked at by itself: nobody knows what was done."""
-        # One of the loads tells of all tables, though nothing may be left to load for it.
-        unsure = min(days, default=self._manifest.batches[0].name)
-        self._start(context, days or {unsure: ""}, unsure)
+        if was_tried(context):
+            days = dict.fromkeys((batch.name for batch in self._manifest.batches), "")
+        self._start(context, days, unsure=True)
         for library in self._manifest.libraries:
             start_run(MODELS.format(library.theme), self._run_id(context, ""), {UNSURE: True})
 
-    def _start(self, context: Any, days: Mapping[str, str], unsure: str | None = None) -> None:
+    def _start(self, context: Any, days: Mapping[str, str], *, unsure: bool = False) -> None:
         for batch, day in sorted(days.items()):
-            conf = {BUSINESS_DATE: day or None, UNSURE: batch == unsure}
+            conf = {BUSINESS_DATE: day or None, UNSURE: unsure}
             start_run(DELIVERIES.format(batch), self._run_id(context, day), conf)
 
     def _run_id(self, context: Any, day: str) -> str:

@@ -9,8 +9,8 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -426,3 +426,33 @@ class SparkEngine:
             return bool(self._context.isStopped())
         except (OSError, Py4JError):
             return True  # nobody answers
+
+
+class SparkWhenNeeded:
+    """
+    Spark that is started for its first workspace: many a run finds nothing to do, and a session
+    on a cluster takes a minute and cores that others wait for.
+    """
+
+    name = SparkEngine.name
+    version = SparkEngine.version
+    parallel = SparkEngine.parallel
+
+    def __init__(self, start: Callable[[], SparkEngine]) -> None:
+        self._start = start
+        self._started: SparkEngine | None = None
+        self._starting = threading.Lock()
+
+    def workspace(
+        self, day: date | None = None, *, small: bool = False
+    ) -> AbstractContextManager[SparkWorkspace]:
+        """A workspace of the engine, which is started now if it was not."""
+        with self._starting:
+            if self._started is None:
+                self._started = self._start()
+        return self._started.workspace(day, small=small)
+
+    def close(self) -> None:
+        """Stop Spark, if it was started and still runs."""
+        if self._started is not None:
+            self._started.close()

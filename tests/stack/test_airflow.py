@@ -80,7 +80,7 @@ def test_it_answers_on_loopback_alone_and_shows_the_dags_of_all_contracts(
     scheduled: Scheduled, catalog: Catalog
 ) -> None:
     # The DAG file is read for the first time soon after the processor has said that it is well.
-    scheduled.until(lambda: scheduled.dags() or scheduled.import_errors(), 60)
+    scheduled.until(lambda: "arrivals" in scheduled.dags() or scheduled.import_errors(), 60)
 
     assert scheduled.import_errors() == []
     dags = scheduled.dags()
