@@ -37,9 +37,9 @@ class DeliverInbox(RedcliffOperator):
     """
     Lands what lies in the inbox. A delivery of one batch starts its DAG; a wave is run here.
 
-    A wave that fails, or is killed, is parted: each batch and each theme is started in its own
-    DAG, which tries again, and shows what is wrong where it is wrong. Where only this task died,
-    as with its scheduler, the wave is run once more first.
+    A wave that was killed is run once more. One that is killed twice, or fails, is parted: each
+    batch and each theme is started in its own DAG, which tries again, and shows what is wrong
+    where it is wrong.
     """
 
     def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
@@ -76,6 +76,8 @@ class DeliverInbox(RedcliffOperator):
         try:
             code, answer = self.call(["run", "--json"])
         except TryAgain as error:
+            if context["ti"].try_number < WAVES:
+                raise
             self.log.warning("%s: each batch goes its own way", error)
             self._part(context, days)
             return

@@ -153,7 +153,12 @@ def test_the_late_delivery_catches_up_by_itself_whatever_task_is_killed(
 
     scheduled.drop(DAYS[1], only=LATE)
     scheduled.drop(DAYS[2])
-    scheduled.until(lambda: scheduled.working("run", "--json")).kill()
+    # A wave is killed, and once more: each department and each theme goes its own way.
+    wave = scheduled.until(lambda: scheduled.working("run", "--json"))
+    wave.kill()
+    scheduled.until(
+        lambda: (again := scheduled.working("run", "--json")) and again != wave and again
+    ).kill()
     scheduled.until(lambda: scheduled.working("run", "--only", "loads")).kill()
     refreshing = scheduled.until(lambda: scheduled.working("run", "--only", "models"))
     task = refreshing.parent()
