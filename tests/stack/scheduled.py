@@ -218,7 +218,7 @@ class Scheduled:
         """How many deliveries lie in the twin's inbox."""
         return len(list((self.twin / "inbox").glob("*/*/*")))
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = PATIENCE) -> None:
         """Wait until all that was laid down is settled, and nothing is left to do."""
 
         def is_settled() -> bool:
@@ -227,10 +227,10 @@ class Scheduled:
             busy = [r for r in self.runs("queued", "running") if r["dag_id"] != "releases"]
             return done and not busy and DeliveryStatus.LANDED not in statuses
 
-        self.until(is_settled)
+        self.until(is_settled, seconds)
         # An event becomes a run at the scheduler's next look.
         time.sleep(4)
-        self.until(is_settled)
+        self.until(is_settled, seconds)
 
     def wait(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run of a DAG, when it has ended."""

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.stack
 
 SCALE = 0.001
 DEPARTMENTS = ("court", "market_regulation")
+PATIENCE = 1800.0
 NUMBER = int(os.environ.get("REDCLIFF_DAYS", "2"))
 
 
@@ -57,7 +58,7 @@ DRIVER = "org.apache.spark.deploy.SparkSubmit"
 KILLS = [kill_worker, kill_driver]
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5400)
 def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
     scheduled: Scheduled,
 ) -> None:
@@ -67,7 +68,7 @@ def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
         scheduled.until(lambda: driver_of(scheduled))
         KILLS[number % len(KILLS)](scheduled)
 
-        scheduled.settle()
+        scheduled.settle(PATIENCE)
 
         scheduled.by_hand(day)
         assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
