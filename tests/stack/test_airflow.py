@@ -47,6 +47,9 @@ RULE = f"""      - name: {NEW_RULE}
 """
 """What a contract is changed by: a rule that every row breaks, and that only counts."""
 
+STATION = "站点编码,站点名称,站点类别,所在乡镇街道,经度,纬度,启用日期,运行状态\n"
+"""A header without a row: a rule of the contract blocks the load of it."""
+
 WRONG = """
 from airflow.sdk import DAG
 from redcliff_dags.operators import RedcliffOperator
@@ -221,7 +224,7 @@ def test_days_that_are_backfilled_in_another_order_end_in_the_same_tables(
 def test_what_cannot_succeed_fails_at_once(scheduled: Scheduled) -> None:
     folder = scheduled.home / f"inbox/environment/environment.air_station/{DAYS[5]}"
     folder.mkdir(parents=True)
-    (folder / "a.csv").write_text("站点编号,站点名称\n", encoding="utf-8")
+    (folder / "a.csv").write_text(STATION, encoding="utf-8")
     (folder / "_DONE").touch()
     scheduled.until(lambda: {"wrong_words", "wrong_place"} <= scheduled.dags())
     for dag_id in ("wrong_words", "wrong_place"):
