@@ -50,12 +50,15 @@ def kill_driver(scheduled: Scheduled) -> None:
 
 def driver_of(scheduled: Scheduled) -> psutil.Process | None:
     working = scheduled.working("run")
-    java = working.children(recursive=True) if working else []
-    return next((one for one in java if DRIVER in one.cmdline()), None)
+    try:
+        below = working.children(recursive=True) if working else []
+        return next((one for one in below if DRIVER in one.cmdline()), None)
+    except psutil.Error:
+        return None  # something ended while it was looked at
 
 
 DRIVER = "org.apache.spark.deploy.SparkSubmit"
-KILLS = [kill_worker, kill_driver]
+KILLS = [kill_driver, kill_worker]
 
 
 @pytest.mark.timeout(5400)
