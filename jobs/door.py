@@ -5,6 +5,8 @@ The door: where one folder of an inbox is judged as a whole, and its delivery la
 from __future__ import annotations
 
 import difflib
+import hashlib
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -21,10 +23,14 @@ from jobs.manifest import Manifest, compare, read_manifest
 from lake import failpoints
 from lake.deliveries import SHOWN_ZONE, DeliveredFile, Delivery, DeliveryStatus, delivery_id
 from lake.entries import Entry
+from lake.folders import KnownFolder, known_folders, remember
 from lake.landing import Landing
 from lake.leases import Lease
 from lake.ledger import Ledger, rebuild
 from lake.settings import Settings
+
+TICK_SECONDS = 1.0
+"""What has changed since may change once more within a tick of the file system's clock."""
 
 PROBLEMS_TOLD = 20
 """How many problems of one delivery the reason tells; the rest is counted."""
@@ -94,6 +100,13 @@ class Door:
         self._lease = lease
         self._clock = clock
         self._restored: set[str] = set()
+        self._known = known_folders(ledger.state_engine)
+        self._read: dict[str, tuple[str, str]] = {}
+        self._named: dict[str, list[Contract]] = {}
+        for contract in catalog.sources():
+            self._named.setdefault(contract.id, []).append(contract)
+        for contract in catalog.sources():
+            self._named.setdefault(contract.dataset, []).append(contract)
 
     def receive(self, found: DeliveryFolder) -> DeliverRow:
         """Land the delivery in the folder, or say why not."""
@@ -116,6 +129,10 @@ class Door:
             )
             if reason := self._incomplete(listing):
                 return replace(row, reason=reason)
+            content = _content(found, contract, mode, listing)
+            known = self._known.get(found.place)
+            if known is not None and known.content == content:
+                return _already(row, known)
             files = [self._landing.put(found.path / name) for name in listing.files]
             problems, said, files = _judge(found, contract, listing, files)
             if inbox.list_folder(found.path) != listing:
@@ -141,7 +158,14 @@ class Door:
         row = replace(row, delivery_id=delivery.delivery_id)
         if problems:
             return self._refuse(row, delivery, _listed(problems))
-        return self._take(row, delivery, said.revision if said else None, found.revision)
+        taken = self._take(row, delivery, said.revision if said else None, found.revision)
+        if time.time() - listing.touched_at > TICK_SECONDS:
+            self._read[found.place] = (content, delivery.delivery_id)
+        return taken
+
+    def remember(self) -> None:
+        """Let nobody read again what was read here."""
+        remember(self._ledger.state_engine, self._read)
 
     def land_edition(self, contract: Contract) -> Delivery:
         """Land the site's own edition of a code table in the name of its provider."""
@@ -164,9 +188,7 @@ class Door:
 
     def _contract(self, found: DeliveryFolder) -> tuple[Contract, Mode]:
         """The contract that the folder's name means, by id or by its second part alone."""
-        sources = list(self._catalog.sources())
-        named = [c for c in sources if c.id == found.dataset]
-        named = named or [c for c in sources if c.dataset == found.dataset]
+        named = self._named.get(found.dataset, [])
         own = [c for c in named if c.provider == found.department]
         if len(named) > 1 and len(own) != 1:
             ids = ", ".join(c.id for c in named)
@@ -182,8 +204,7 @@ class Door:
                 f"{found.dataset} is made by the platform and delivered by nobody",
                 remedy="deliver its sources",
             )
-        names = [name for c in sources for name in (c.id, c.dataset)]
-        near = difflib.get_close_matches(found.dataset, names)
+        near = difflib.get_close_matches(found.dataset, self._named)
         raise DeliveryRefused(
             str(ContractNotFound(shown(found.dataset), near)),
             remedy="name the folder for its contract and send it again",
@@ -213,14 +234,7 @@ class Door:
     ) -> DeliverRow:
         entry = self._ledger.find(delivery.delivery_id)
         if entry is not None and _is_taken(entry, delivery):
-            day = entry.delivery.received_at.astimezone(SHOWN_ZONE).date()
-            return replace(
-                row,
-                outcome=Outcome.ALREADY,
-                reason=f"already received on {day}",
-                revision=entry.delivery.revision,
-                status=entry.status,
-            )
+            return _already(row, entry)
         landed = self._accept(delivery, said or by_folder)
         status = DeliveryStatus.LANDED
         return replace(row, outcome=Outcome.LANDED, revision=landed.revision, status=status)
@@ -251,6 +265,25 @@ class Door:
         self._lease.check()
         self._ledger.record(delivery, DeliveryStatus.REFUSED, reason)
         return row
+
+
+def _content(found: DeliveryFolder, contract: Contract, mode: Mode, listing: Listing) -> str:
+    """All that the delivery of a folder follows from, but for the bytes of its files."""
+    told = (found.department, found.business_date, found.revision, contract.id, contract.provider)
+    return hashlib.sha256(f"{told} {mode} {listing.content}".encode()).hexdigest()
+
+
+def _already(row: DeliverRow, known: Entry | KnownFolder) -> DeliverRow:
+    delivery = known.delivery if isinstance(known, Entry) else known
+    day = delivery.received_at.astimezone(SHOWN_ZONE).date()
+    return replace(
+        row,
+        outcome=Outcome.ALREADY,
+        reason=f"already received on {day}",
+        delivery_id=delivery.delivery_id,
+        revision=delivery.revision,
+        status=known.status,
+    )
 
 
 def _judge(

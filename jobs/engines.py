@@ -38,7 +38,7 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
     from lake.toolchain import S3_LOCK, delta_jars, find_java, missing_jars, s3_jars
 
     try:
-        from lake.engines.spark import MEMORY, SparkEngine, start_session
+        from lake.engines.spark import MEMORY, SparkEngine, SparkWhenNeeded, start_session
     except ImportError as error:
         raise EnvironmentProblem(
             f"the engine spark needs the package {error.name}; run `make setup`"
@@ -55,15 +55,20 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
                 f"Spark needs {len(missing)} jars for S3, not fetched yet; run `make cluster`"
             )
         jars += [*s3_jars(), log_store_jar()]
-    session = start_session(
-        settings.spark,
-        settings.store,
-        memory=(settings.memory or MEMORY).removesuffix("B"),  # Java says 700M for 700MB
-        jars=jars,
-        java_home=find_java().home,
-        scratch=scratch,
-    )
-    return SparkEngine(session, settings.store)
+    java_home = find_java().home
+
+    def start() -> SparkEngine:
+        session = start_session(
+            settings.spark,
+            settings.store,
+            memory=(settings.memory or MEMORY).removesuffix("B"),  # Java says 700M for 700MB
+            jars=jars,
+            java_home=java_home,
+            scratch=scratch,
+        )
+        return SparkEngine(session, settings.store)
+
+    return SparkWhenNeeded(start)
 
 
 Opening = Callable[[Settings, Path, Sequence[str] | None], Engine]

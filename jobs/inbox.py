@@ -10,6 +10,7 @@ Nothing here writes, moves or deletes: an inbox may be mounted read-only.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -47,13 +48,20 @@ class DeliveryFolder:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in a delivery folder at one moment, with size and time of the last change."""
+    """
+    What lies in a delivery folder at one moment, with size and time of the last change.
+
+    `content` is another one as soon as anything here is; what changed less than a tick of the
+    file system's clock ago may change once more and keep it: see `touched_at`.
+    """
 
     files: dict[str, tuple[int, int]]
     markers: frozenset[str]
     unfinished: tuple[str, ...]
     strange: tuple[str, ...]
     folder_changed_at: int
+    content: str
+    touched_at: float
 
     @property
     def is_empty(self) -> bool:
@@ -76,9 +84,12 @@ def list_folder(path: Path) -> Listing:
     """Look at a delivery folder; links are not followed, files not opened."""
     files: dict[str, tuple[int, int]] = {}
     markers, unfinished, strange = set(), [], []
-    folder_changed_at = path.stat().st_mtime_ns
+    folder = path.stat()
+    content, touched_at = hashlib.sha256(_marks("", folder)), folder.st_ctime_ns
     for entry in sorted(os.scandir(path), key=lambda e: e.name):
         status = entry.stat(follow_symlinks=False)
+        content.update(_marks(entry.name, status))
+        touched_at = max(touched_at, status.st_ctime_ns)
         if is_unfinished(entry.name):
             unfinished.append(entry.name)
         elif not stat.S_ISREG(status.st_mode):
@@ -87,7 +98,21 @@ def list_folder(path: Path) -> Listing:
             markers.add(entry.name)
         else:
             files[entry.name] = (status.st_size, status.st_mtime_ns)
-    return Listing(files, frozenset(markers), tuple(unfinished), tuple(strange), folder_changed_at)
+    return Listing(
+        files,
+        frozenset(markers),
+        tuple(unfinished),
+        tuple(strange),
+        folder.st_mtime_ns,
+        content.hexdigest(),
+        touched_at / 1e9,
+    )
+
+
+def _marks(name: str, status: os.stat_result) -> bytes:
+    """What changes with the thing: ctime too, which nobody can set back."""
+    told = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return f"{name}\0{told}\n".encode("utf-8", "surrogateescape")
 
 
 def is_unfinished(name: str) -> bool:

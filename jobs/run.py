@@ -28,9 +28,10 @@ from jobs.progress import Progress
 from jobs.refresh import Refreshed, refresh
 from jobs.registration import Registration, register_after_run
 from jobs.selection import EVERYTHING, Selection
-from jobs.status import standing
+from jobs.status import delivery_document, standing
 from lake.deliveries import Delivery, utc_now
 from lake.engine import Engine
+from lake.entries import Entry
 from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
 from lake.ledger import Ledger
@@ -48,7 +49,8 @@ class RunReport:
     What a run did: its deliveries, its models, and the tables as they stand after it (of a part of
     a run, those that it may write).
 
-    `waiting` names for every model that was not refreshed the datasets that it awaits.
+    `waiting` names for every model that was not refreshed the datasets that it awaits; `held` are
+    all deliveries that wait for an officer, whichever run has held them.
     `run_date` is the one that was asked for, or the newest business date that has settled.
     """
 
@@ -60,6 +62,7 @@ class RunReport:
     waiting: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     run_date: date | None = None
     registration: Registration | None = None
+    held: tuple[Entry, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The run for JSON; counts are null for a refused delivery."""
@@ -70,6 +73,7 @@ class RunReport:
             "deliveries": [delivery_row(loaded) for loaded in self.deliveries],
             "models": [model_row(one) for one in self.models],
             "waiting": {model: list(awaited) for model, awaited in self.waiting.items()},
+            "held": [delivery_document(entry) for entry in self.held],
             "tables": self.tables,
             "registration": self.registration.to_json() if self.registration else None,
         }
@@ -184,6 +188,7 @@ def _run(
         waiting,
         run_date,
         registration,
+        tuple(ledger.undecided()),
     )
 
 

@@ -250,6 +250,19 @@ class Ledger:
                 move(connection, entry, DeliveryStatus.LANDED, values)
         return entry.delivery
 
+    def undecided(self) -> list[Entry]:
+        """The held deliveries that wait for an officer: nobody has kept them, none ended them."""
+        kept = sa.select(decisions.c.delivery_id).where(decisions.c.decision == Verdict.KEPT.value)
+        query = (
+            sa.select(deliveries)
+            .where(deliveries.c.status == DeliveryStatus.HELD.value)
+            .where(deliveries.c.ended_by.is_(None))
+            .where(deliveries.c.delivery_id.not_in(kept))
+            .order_by(deliveries.c.business_date, deliveries.c.dataset, deliveries.c.revision)
+        )
+        with reading(self.state_engine) as connection:
+            return [entry_of(row) for row in connection.execute(query)]
+
     def decisions(self, delivery_id: str | None = None) -> list[Decision]:
         """What was decided about a delivery, or about all, in the order of deciding."""
         query = sa.select(decisions).order_by(decisions.c.number)

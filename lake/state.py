@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
 
 BUSY_SECONDS = 30
@@ -36,6 +36,15 @@ _ONE_WRITER = (
 What makes PostgreSQL do as SQLite does: one writer at a time, in READ COMMITTED, so that what it
 reads is what the one before has left. Who falls asleep with the lock loses it and its transaction.
 """
+
+LATER = (
+    "starting up",
+    "shutting down",
+    "in recovery mode",
+    "too many clients",
+    "slots are reserved",
+)
+"""What PostgreSQL says to who knocks too early; before there is a session, psycopg has no code."""
 
 _PATIENCE: Mapping[str, int | str] = {
     "connect_timeout": 10,
@@ -139,6 +148,16 @@ decisions = sa.Table(
     sa.Index("ix_decisions_delivery", "delivery_id"),
 )
 
+folders = sa.Table(
+    "folders",
+    metadata,
+    sa.Column("place", sa.String(1024), primary_key=True),
+    sa.Column("content", sa.String(64), nullable=False),
+    sa.Column(
+        "delivery_id", sa.String(32), sa.ForeignKey("deliveries.delivery_id"), nullable=False
+    ),
+)
+
 alerts = sa.Table(
     "alerts",
     metadata,
@@ -161,8 +180,8 @@ def open_state(url: str) -> sa.Engine:
     """
     Open the state store at `url`, with all migrations applied.
 
-    `EnvironmentProblem` when it cannot be opened, or when a newer redcliff has written it; no
-    message shows a password.
+    `EnvironmentProblem` when it cannot be opened, or when a newer redcliff has written it;
+    `TryAgain` when its server is about to take connections again. No message shows a password.
     """
     engine = _connectable(url)
     try:
@@ -172,9 +191,10 @@ def open_state(url: str) -> sa.Engine:
             _migrate(engine)
     except sa.exc.DBAPIError as error:
         engine.dispose()
-        raise EnvironmentProblem(
+        later = _is_passing(error) or any(words in said(error) for words in LATER)
+        raise (TryAgain if later else EnvironmentProblem)(
             f"{engine.url.render_as_string()}: the state store cannot be opened "
-            f"({said(error)}); {_mend(error)}"
+            f"({said(error)}); {'wait a moment and try again' if later else _mend(error)}"
         ) from error
     except RedcliffError:
         engine.dispose()
@@ -307,13 +327,10 @@ def _mend(error: sa.exc.DBAPIError) -> str:
         return "check the path, and that it may be written"
     if state == "42501":
         return "let the user create tables: GRANT CREATE ON SCHEMA public TO the user"
-    # Before there is a session, psycopg tells no code.
     if "does not exist" in told and "database" in told:
         return "create it (CREATE DATABASE …), or check the database in state_url"
     if "password" in told or "role" in told or "pg_hba" in told:
         return "check user and password in state_url"
-    if "starting up" in told or "shutting down" in told:
-        return "wait a moment and try again"
     return "start the server (redcliff up), or check host and port in state_url"
 
 

@@ -4,10 +4,12 @@ Running `redcliff` from a task: what it says in the log, its document back, its 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from threading import Thread
 from typing import IO, Any
@@ -19,6 +21,9 @@ LATER = 3
 """The exit code that says: nobody is wrong, try again."""
 
 MISUSED = 2
+
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
 
 SAYS = "redcliff: "
 """How the error begins with which a command ends."""
@@ -51,12 +56,15 @@ class Running:
         """
         words = [*command(), *self._words]
         self._log.info("redcliff %s", " ".join(self._words))
+        # Airflow gives a task a process group of its own, which outlives a killed worker.
+        _end_with_parent()
         with subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_end_with_parent,
         ) as process:
             self._process = process
             assert process.stdout is not None
@@ -88,6 +96,12 @@ class Running:
         for line in stream:
             said.append(line.rstrip())
             self._log.info("%s", line.rstrip())
+
+
+def _end_with_parent() -> None:
+    """Let this process be told to end when the one that started it ends, however that is."""
+    if _LIBC is not None:
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _document(answered: str) -> dict[str, Any] | None:

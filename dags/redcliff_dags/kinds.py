@@ -19,6 +19,7 @@ from airflow.sdk import (
     CronTriggerTimetable,
 )
 from redcliff_dags import place
+from redcliff_dags.arriving import DeliverInbox
 from redcliff_dags.events import inputs_asset, table_asset
 from redcliff_dags.inbox import InboxTrigger
 from redcliff_dags.operators import (
@@ -27,7 +28,6 @@ from redcliff_dags.operators import (
     MODELS,
     RELEASE,
     RELEASES,
-    DeliverInbox,
     LoadBatch,
     RecordDecision,
     RedcliffOperator,
@@ -51,7 +51,7 @@ COMMON: dict[str, Any] = {
 
 
 def arrivals(manifest: Manifest) -> Iterator[DAG]:
-    """Something was laid down in the inbox: land it, and start the loads that follow."""
+    """Something was laid down in the inbox: land it, and load it or let it be loaded."""
     folder = place.inbox()
     if folder is None:
         return
@@ -60,7 +60,9 @@ def arrivals(manifest: Manifest) -> Iterator[DAG]:
         trigger=InboxTrigger(str(folder), settle_seconds=place.settle_seconds()),
     )
     inbox = Asset("inbox", watchers=[watcher])
-    with DAG("arrivals", schedule=[inbox], tags=["deliveries"], **COMMON) as dag:
+    # While a wave is at work, what comes meanwhile is landed and may go its own way.
+    arguments = {**COMMON, "max_active_runs": 2}
+    with DAG("arrivals", schedule=[inbox], tags=["deliveries"], **arguments) as dag:
         DeliverInbox(task_id="deliver", manifest=manifest, priority_weight=2 * LOADS_FIRST)
     yield dag
 
@@ -130,6 +132,9 @@ def releases(manifest: Manifest) -> Iterator[DAG]:
                 "Released, it is applied as it is; kept, the department sends a newer one."
             ),
             options=[RELEASE, KEEP],
+            # Who answers before the scheduler has seen the task wait makes it fail (3.3.2).
+            retries=8,
+            retry_delay=timedelta(seconds=10),
         )
         ask >> RecordDecision(task_id="record", asked=ask.task_id)
     yield dag

@@ -3,7 +3,8 @@ The tasks: each is one call of `redcliff`, and tells Airflow what came of it.
 
     RedcliffOperator(task_id="…", words=["run", "--theme", "credit"])
 
-is all that a DAG of one's own needs; the others know what to say and what to tell.
+is all that a DAG of one's own needs; the others know what to say and what to tell. What takes in
+the inbox is in `arriving.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from redcliff_dags.command import Misused, Running
 from redcliff_dags.events import (
     ATTENTION,
     HELD,
-    REFUSED,
     Change,
     inputs_asset,
     loads,
@@ -34,8 +34,11 @@ from catalog.compile.manifest import Batch, Library, Manifest
 DELIVERIES, MODELS, RELEASES = "deliveries__{}", "models__{}", "releases"
 """The ids of DAGs, by batch and by theme."""
 
-BUSINESS_DATE = "business_date"
-"""What a started run is for; a scheduled one and one of a backfill have a partition."""
+BUSINESS_DATE, UNSURE = "business_date", "unsure"
+"""
+The `conf` of a started run: what it is for (a scheduled one and one of a backfill have a partition
+instead), and whether somebody may have done its work already and told nobody.
+"""
 
 RELEASE, KEEP = "Release", "Keep held"
 """What an officer may answer."""
@@ -47,22 +50,64 @@ def was_tried(context: Any) -> bool:
     return tries > 1
 
 
-def tell_changes(context: Any, changes: Sequence[Change], libraries: Iterable[Library]) -> None:
+def is_unsure(context: Any) -> bool:
+    """Whether the work of this run may have been done already, and nobody was told."""
+    return was_tried(context) or bool((context["dag_run"].conf or {}).get(UNSURE))
+
+
+def tell_changes(
+    context: Any,
+    sure: Sequence[Change],
+    unsure: Sequence[Change],
+    libraries: Iterable[Library],
+) -> None:
     """
     An event of each table that changed, and one of the inputs of each theme that reads any of them.
 
-    All events of a run for a partition have that partition, and those of a theme's inputs must
-    have none: there the runs of the themes are started.
+    What an earlier try may have changed counts too. Who parts a wave has started every theme, so
+    that what the wave may have changed is only told. All events of a run for a partition have that
+    partition, and those of a theme's inputs must have none: there the themes' runs are started.
     """
-    changed = {change.asset.name for change in changes}
-    themes = [one.theme for one in libraries if changed.intersection(one.inputs)]
-    day = context["dag_run"].partition_key
-    if day is None:
-        changes = [*changes, *(Change(inputs_asset(one), {}, frozenset()) for one in themes)]
+    changes = [*unsure, *sure]
+    moving = changes if was_tried(context) else sure
+    if context["dag_run"].partition_key is None:
+        inputs = [inputs_asset(one) for one in _themes(moving, libraries)]
+        changes = [*changes, *(Change(asset, {}, frozenset()) for asset in inputs)]
+    else:
+        start_themes(context, moving, libraries)
     tell(context, changes)
-    for theme in themes if day else ():
-        cause = [context["dag_run"].run_id, str(context["ti"].try_number)]
-        start_run(MODELS.format(theme), run_id_of(context["ti"].dag_id, day, cause), {})
+
+
+def start_themes(context: Any, changes: Sequence[Change], libraries: Iterable[Library]) -> None:
+    """Start a run of each theme that reads any of the tables that changed."""
+    run = context["dag_run"]
+    cause = [run.run_id, str(context["ti"].try_number)]
+    run_id = run_id_of(context["ti"].dag_id, run.partition_key or "today", cause)
+    for theme in _themes(changes, libraries):
+        start_run(MODELS.format(theme), run_id, {})
+
+
+def _themes(changes: Sequence[Change], libraries: Iterable[Library]) -> list[str]:
+    changed = {change.asset.name for change in changes}
+    return [one.theme for one in libraries if changed.intersection(one.inputs)]
+
+
+def ask_officers(answer: Mapping[str, Any], manifest: Manifest) -> None:
+    """
+    A run that asks for a decision on each delivery that is held, whichever run has held it: that
+    one may have died before it could ask. Who was asked already is not asked again.
+    """
+    for delivery in answer["held"]:
+        if batch := manifest.batch_of(delivery["dataset"]):
+            asked = ("dataset", "delivery_id", "business_date", "received", "quarantined")
+            conf = {name: delivery[name] for name in asked} | {"batch": batch.name}
+            start_run(RELEASES, f"held__{delivery['delivery_id']}", conf)
+
+
+def blocked(answer: Mapping[str, Any]) -> str:
+    """The rules that blocked loads: counts and names, as `redcliff` told them."""
+    held = [d for d in answer["deliveries"] if d["status"] == HELD]
+    return "; ".join(f"{d['dataset']} {d['business_date']}: {d['reason']}" for d in held)
 
 
 class RedcliffOperator(BaseOperator):
@@ -92,17 +137,21 @@ class RedcliffOperator(BaseOperator):
         self._running: Running | None = None
 
     def execute(self, context: Any) -> None:
-        """Run it and tell; a code of 1 with an answer fails after it was told."""
+        """Run it and tell; a code of 1 with an answer fails."""
         asked = ["--json"] if self.reads else []
-        self._running = Running([*self.said(context), *asked], self.log)
         try:
-            code, answer = self._running.run()
+            code, answer = self.call([*self.said(context), *asked])
         except Misused as error:
             self.misused(str(error))
             raise
-        self.tell(context, answer)
         if code:
-            raise AirflowFailException(self.failure(answer))
+            raise AirflowFailException(self.failure(context, answer))
+        self.tell(context, answer)
+
+    def call(self, words: Sequence[str]) -> tuple[int, Mapping[str, Any]]:
+        """Run `redcliff` with these words to its end: see `Running.run`."""
+        self._running = Running(words, self.log)
+        return self._running.run()
 
     def said(self, context: Any) -> list[str]:
         """The words of this run."""
@@ -114,42 +163,18 @@ class RedcliffOperator(BaseOperator):
     def misused(self, told: str) -> None:
         """What redcliff said of words that do not fit; raise something else than a failure here."""
 
-    def failure(self, answer: Mapping[str, Any]) -> str:
-        """Why a run that answered has failed all the same."""
+    def failure(self, context: Any, answer: Mapping[str, Any]) -> str:
+        """
+        Why a run that answered has failed all the same.
+
+        A task that fails has no events: what has to follow from the rest of the answer is started.
+        """
         return "redcliff ended with exit code 1; its words stand above"
 
     def on_kill(self) -> None:
         """The child does not outlive the task."""
         if self._running is not None:
             self._running.stop()
-
-
-class DeliverInbox(RedcliffOperator):
-    """Lands what lies in the inbox, and starts the load of every batch and date that came."""
-
-    reads = True
-
-    def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
-        super().__init__(words=["deliver"], **arguments)
-        self._batches = {id_: batch.name for batch in manifest.batches for id_ in batch.tables}
-
-    def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
-        """One run for each batch with a new delivery, up to the last day that came for it."""
-        landed: dict[str, list[Mapping[str, Any]]] = {}
-        refused, tried = 0, was_tried(context)
-        for folder in answer["folders"]:
-            refused += folder["outcome"] == REFUSED
-            # What an earlier try of this task has landed has come too.
-            new = folder["outcome"] == "landed" or (tried and folder["status"] == "landed")
-            if new and folder["dataset"] in self._batches:
-                landed.setdefault(self._batches[folder["dataset"]], []).append(folder)
-        if refused:
-            self.log.warning("%s folders were refused; `redcliff status` says why", refused)
-        for batch, folders in sorted(landed.items()):
-            # A load takes all days up to its own, in their order.
-            day = max(folder["business_date"] for folder in folders)
-            run_id = run_id_of("arrival", day, [folder["delivery_id"] for folder in folders])
-            start_run(DELIVERIES.format(batch), run_id, {BUSINESS_DATE: day})
 
 
 class LoadBatch(RedcliffOperator):
@@ -165,7 +190,7 @@ class LoadBatch(RedcliffOperator):
     def __init__(self, *, batch: Batch, manifest: Manifest, **arguments: Any) -> None:
         outlets = [*map(table_asset, batch.tables.values()), *ATTENTION.values()]
         super().__init__(outlets=outlets, **arguments)
-        self._libraries = manifest.libraries
+        self._manifest = manifest
         self._batch = batch
         self._closed_days = frozenset(() if batch.is_hourly else manifest.closed_days)
         # What rows are judged by is loaded along, whoever provides it.
@@ -183,26 +208,27 @@ class LoadBatch(RedcliffOperator):
 
     def tell(self, context: Any, answer: Mapping[str, Any]) -> None:
         """An event for each table that changed; a run that asks for each held delivery."""
-        unsure = self._loadable if was_tried(context) else ()
-        tell_changes(context, [*possibly(unsure, answer), *loads(answer)], self._libraries)
-        for delivery in answer["deliveries"]:
-            if delivery["status"] not in ATTENTION:
-                continue
-            self.log.warning(
-                "%s %s is %s (%s); `redcliff status --dataset %s` says why",
-                *(delivery["dataset"], delivery["business_date"], delivery["status"]),
-                *(delivery["delivery_id"], delivery["dataset"]),
-            )
-            if delivery["status"] == HELD:
-                asked = ("dataset", "delivery_id", "business_date", "received", "quarantined")
-                conf = {name: delivery[name] for name in asked}
-                conf["batch"] = self._batch.name
-                start_run(RELEASES, f"held__{delivery['delivery_id']}", conf)
+        unsure = possibly(self._loadable, answer) if is_unsure(context) else []
+        tell_changes(context, loads(answer), unsure, self._manifest.libraries)
+        self._warn(answer)
+        ask_officers(answer, self._manifest)
 
-    def failure(self, answer: Mapping[str, Any]) -> str:
-        """The rules that blocked: counts and names, as `redcliff` told them."""
-        held = [d for d in answer["deliveries"] if d["status"] == HELD]
-        return "; ".join(f"{d['dataset']} {d['business_date']}: {d['reason']}" for d in held)
+    def failure(self, context: Any, answer: Mapping[str, Any]) -> str:
+        """The rules that blocked; what was loaded beside is taken up by the themes."""
+        unsure = possibly(self._loadable, answer) if is_unsure(context) else []
+        start_themes(context, [*unsure, *loads(answer)], self._manifest.libraries)
+        self._warn(answer)
+        ask_officers(answer, self._manifest)
+        return blocked(answer)
+
+    def _warn(self, answer: Mapping[str, Any]) -> None:
+        for delivery in answer["deliveries"]:
+            if delivery["status"] in ATTENTION:
+                self.log.warning(
+                    "%s %s is %s (%s); `redcliff status --dataset %s` says why",
+                    *(delivery["dataset"], delivery["business_date"], delivery["status"]),
+                    *(delivery["delivery_id"], delivery["dataset"]),
+                )
 
 
 class RefreshLibrary(RedcliffOperator):
@@ -226,8 +252,8 @@ class RefreshLibrary(RedcliffOperator):
         """An event for each table that changed."""
         for model, awaited in answer["waiting"].items():
             self.log.warning("%s waits for %s", model, ", ".join(awaited))
-        unsure = self._library.outputs if was_tried(context) else ()
-        tell_changes(context, [*possibly(unsure, answer), *models(answer)], self._libraries)
+        unsure = possibly(self._library.outputs, answer) if is_unsure(context) else []
+        tell_changes(context, models(answer), unsure, self._libraries)
 
     def execute(self, context: Any) -> None:
         """
@@ -237,7 +263,7 @@ class RefreshLibrary(RedcliffOperator):
         task_instance = context["ti"]
         queued = [DagRunState.QUEUED.value]
         count = task_instance.get_dr_count(dag_id=task_instance.dag_id, states=queued)
-        if count and not was_tried(context):
+        if count and not is_unsure(context):
             raise AirflowSkipException("another run of this theme is queued and takes this along")
         super().execute(context)
 

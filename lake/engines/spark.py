@@ -9,8 +9,8 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyspark
 from delta import exceptions as delta
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark import StorageLevel
-from pyspark.errors import PySparkException
+from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
@@ -80,6 +80,9 @@ SETTINGS = {
     "spark.databricks.delta.commitInfo.userMetadata": "redcliff",
 }
 
+NO_JAVA = "JAVA_GATEWAY_EXITED"
+"""What pyspark calls it when Java ends before it has answered."""
+
 MEMORY = "2g"
 """The driver's heap, which in local mode is all there is."""
 
@@ -125,7 +128,7 @@ def start_session(
     scratch: Path,
 ) -> SparkSession:
     """
-    Start (or get) this process's Spark session.
+    Start (or get) this process's Spark session; `TryAgain` when its Java ends meanwhile.
 
     `memory` is the driver's heap, which in local mode is all there is; `scratch` takes shuffle
     files and the log settings.
@@ -163,7 +166,15 @@ def start_session(
     )
     for key, value in where.conf.items():
         builder = builder.config(key, value)
-    session: SparkSession = builder.getOrCreate()
+    try:
+        session: SparkSession = builder.getOrCreate()
+    except (PySparkRuntimeError, Py4JNetworkError, ConnectionError) as error:
+        if isinstance(error, PySparkRuntimeError) and error.getCondition() != NO_JAVA:
+            raise
+        raise TryAgain(
+            "Spark has ended before it was up: killed, or it cannot start here, which `redcliff "
+            "doctor --engine spark` tells; else the same command tries again"
+        ) from error
     return session
 
 
@@ -429,3 +440,33 @@ class SparkEngine:
             return bool(self._context.isStopped())
         except (OSError, Py4JError):
             return True  # nobody answers
+
+
+class SparkWhenNeeded:
+    """
+    Spark that is started for its first workspace: many a run finds nothing to do, and a session
+    on a cluster takes a minute and cores that others wait for.
+    """
+
+    name = SparkEngine.name
+    version = SparkEngine.version
+    parallel = SparkEngine.parallel
+
+    def __init__(self, start: Callable[[], SparkEngine]) -> None:
+        self._start = start
+        self._started: SparkEngine | None = None
+        self._starting = threading.Lock()
+
+    def workspace(
+        self, day: date | None = None, *, small: bool = False
+    ) -> AbstractContextManager[SparkWorkspace]:
+        """A workspace of the engine, which is started now if it was not."""
+        with self._starting:
+            if self._started is None:
+                self._started = self._start()
+        return self._started.workspace(day, small=small)
+
+    def close(self) -> None:
+        """Stop Spark, if it was started and still runs."""
+        if self._started is not None:
+            self._started.close()

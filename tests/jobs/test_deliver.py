@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ import pytest
 from catalog.catalog import Catalog
 from catalog.errors import LeaseLost, UsageError
 from jobs.deliver import LEASE, DeliverReport, decide, deliver, land_code_tables
-from jobs.door import DeliverRow, Outcome
+from jobs.door import TICK_SECONDS, DeliverRow, Outcome
 from jobs.progress import SilentProgress
 from lake.deliveries import Counts, Delivery, DeliveryStatus
 from lake.entries import Entry
@@ -923,3 +924,53 @@ def test_a_newer_edition_of_the_site_lands_after_the_older_one(city: City) -> No
     (landed,) = land_tables(city)
 
     assert (landed.business_date, landed.revision) == (date(2026, 1, 1), 1)
+
+
+# What lies there for long
+
+
+OPENED: list[str] = []
+"""The files that this process has opened while a test asked for it."""
+WATCHING = False
+
+
+def _watch(event: str, arguments: tuple[Any, ...]) -> None:
+    if WATCHING and event == "open":
+        OPENED.append(str(arguments[0]))
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(f"{__name__}.WATCHING", True)
+    OPENED.clear()
+    return OPENED
+
+
+def test_what_was_read_is_not_read_again_until_it_changes(city: City, opened: list[str]) -> None:
+    folder = city.send(REGISTER, a=b"one")
+    time.sleep(TICK_SECONDS + 0.2)
+    first = city.only()
+    opened.clear()
+
+    again = city.only()
+
+    assert not [path for path in opened if path.startswith(str(folder))]
+    assert again == replace(first, outcome=Outcome.ALREADY, reason=again.reason)
+    before = (folder / "a").stat()
+    city.send(REGISTER, a=b"two")
+    os.utime(folder / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
+    changed = city.only()
+    assert (changed.outcome, changed.revision) == (Outcome.LANDED, 2)
+
+
+def test_what_has_just_changed_is_read_once_more(city: City, opened: list[str]) -> None:
+    folder = city.send(REGISTER, a=b"one")
+    city.only()
+    opened.clear()
+
+    city.only()
+
+    assert str(folder / "a") in opened

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from catalog.errors import EnvironmentProblem, UsageError
@@ -81,3 +82,12 @@ def test_spark_without_its_jars_is_told_and_they_are_not_fetched(
         pytest.fail("opened")
 
     assert not (tmp_path / "cache" / "jars").exists()
+
+
+def test_spark_that_finds_nothing_to_do_is_never_started(settings: Settings) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+
+    with open_engine(replace(settings, engine="spark")) as engine:
+        assert (engine.name, engine.parallel > 1) == ("spark", True)
+
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from jobs.profile import settle
 from jobs.progress import SilentProgress
 from jobs.stack.airflow import Airflow
 from jobs.stack.components import load_stack
+from jobs.stack.record import Standing, standing
 from lake.deliveries import DeliveryStatus
 from lake.ledger import Ledger
 from lake.settings import Settings
@@ -33,7 +35,10 @@ from tests.stack.conftest import MAIN, REPOSITORY, free_ports
 
 SECRET = "a secret of the tests"
 FIRST = date(2025, 3, 3)
-DAYS = [FIRST + timedelta(days=n) for n in range(4)]
+DELIVERED = 5
+DAYS = [FIRST + timedelta(days=n) for n in range(DELIVERED + 1)]
+"""All but the last one have deliveries of the city."""
+
 PATIENCE = 900.0
 CONTENT = ("schemas", "conf", "pipelines/thematic", "dags")
 
@@ -83,25 +88,34 @@ class Scheduled:
             return settle(None, home, environ)
         return settle(str(self.profile), self.home, environ)
 
+    def stop(self) -> None:
+        """Stop the servers, and ask none of them any longer."""
+        if "ledger" in self.__dict__:
+            self.ledger.state_engine.dispose()
+        self.redcliff("down")
+
     # --- what lies there ------------------------------------------------------------------
 
-    def drop(self, day: date, *, without: str = "", only: str = "*") -> None:
-        """Lay down what departments deliver for a day, each whole, and in the twin's inbox too."""
+    def drop(
+        self, day: date, *, without: str = "", only: str = "*", homes: Sequence[Path] = ()
+    ) -> None:
+        """Lay down what departments deliver for a day, each whole; in the twin's inbox too."""
         for folder in sorted((self.city / "inbox").glob(f"{only}/*/{day}")):
             if folder.parents[1].name == without:
                 continue
             place = folder.relative_to(self.city)
-            for home in (self.home, self.twin):
+            for home in homes or (self.home, self.twin):
                 aside = home / "aside"
                 shutil.copytree(folder, aside)
                 (home / place).parent.mkdir(parents=True, exist_ok=True)
                 aside.rename(home / place)
 
+    @cached_property
     def ledger(self) -> Ledger:
         return Ledger(open_state(self.settings().state_url))
 
     def statuses(self) -> list[DeliveryStatus]:
-        return [entry.status for entry in self.ledger().entries()]
+        return [entry.status for entry in self.ledger.entries()]
 
     def tables(self, home: Path) -> Tables:
         settings = self.settings(home)
@@ -170,17 +184,21 @@ class Scheduled:
         tasks: list[dict[str, Any]] = self.ask(path)["task_instances"]
         return tasks
 
-    def working(self, half: str) -> psutil.Process | None:
-        """A `redcliff run --only <half>` that a task of this scheduler has started."""
-        services = {one["name"]: one for one in self.redcliff("status")["services"]}
-        scheduler = psutil.Process(services["airflow-scheduler"]["pid"])
-        for process in scheduler.children(recursive=True):
-            try:
-                words = process.cmdline()
-            except psutil.Error:
-                continue
-            if words[2:5] == ["run", "--only", half]:
-                return process
+    def service(self, name: str) -> Standing:
+        """A server of the stack as it stands."""
+        return next(one for one in standing(self.home) if one.name == name)
+
+    def working(self, *words: str) -> psutil.Process | None:
+        """A `redcliff <words> …` that a task of this scheduler has started."""
+        pid = self.service("airflow-scheduler").pid
+        try:
+            processes = psutil.Process(pid).children(recursive=True) if pid else []
+            for process in processes:
+                said = process.cmdline()[1:]
+                if said and Path(said[0]).name == "redcliff" and said[1:][: len(words)] == [*words]:
+                    return process
+        except psutil.Error:
+            pass  # something ended while it was looked at
         return None
 
     def until(self, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
@@ -200,7 +218,7 @@ class Scheduled:
         """How many deliveries lie in the twin's inbox."""
         return len(list((self.twin / "inbox").glob("*/*/*")))
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = PATIENCE) -> None:
         """Wait until all that was laid down is settled, and nothing is left to do."""
 
         def is_settled() -> bool:
@@ -209,10 +227,52 @@ class Scheduled:
             busy = [r for r in self.runs("queued", "running") if r["dag_id"] != "releases"]
             return done and not busy and DeliveryStatus.LANDED not in statuses
 
-        self.until(is_settled)
+        self.until(is_settled, seconds)
         # An event becomes a run at the scheduler's next look.
         time.sleep(4)
-        self.until(is_settled)
+        self.until(is_settled, seconds)
+
+    def wait(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """One run of a DAG, when it has ended."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        ended: dict[str, Any] = self.until(
+            lambda: (run := self.ask(path)) and run["state"] in ("success", "failed") and run
+        )
+        return ended
+
+    def start(self, dag_id: str) -> str:
+        """Start a run of a DAG; returns its id."""
+        run = self.ask(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+        return str(run["dag_run_id"])
+
+    def backfill(self, dag_id: str, first: date, last: date) -> list[dict[str, Any]]:
+        """Backfill a DAG, newest day first, to its end; returns the runs by partition."""
+        self.ask(
+            "/api/v2/backfills",
+            {
+                "dag_id": dag_id,
+                "from_date": f"{first}T00:00:00Z",
+                "to_date": f"{last}T00:00:00Z",
+                "max_active_runs": 3,
+                "run_backwards": True,
+            },
+        )
+        days = {str(first + timedelta(days=n)) for n in range((last - first).days + 1)}
+
+        def ended() -> list[dict[str, Any]]:
+            runs = [
+                run
+                for run in self.runs("success", "failed")
+                if run["dag_id"] == dag_id and run["run_type"] == "backfill"
+            ]
+            return runs if {run["partition_key"] for run in runs} >= days else []
+
+        found: list[dict[str, Any]] = self.until(ended)
+        return [run for run in found if run["partition_key"] in days]
+
+    def pause(self, dag_id: str, paused: bool = True) -> None:
+        """Let a DAG start no task, or go on."""
+        self.ask(f"/api/v2/dags/{dag_id}", {"is_paused": paused}, "PATCH")
 
     def by_hand(self, day: date) -> None:
         """The same day in the twin: deliver and run."""
@@ -220,8 +280,10 @@ class Scheduled:
         self.redcliff("run", "--date", str(day), home=self.twin)
 
 
-def make_scheduled(base: Path, catalog: Catalog, profile: str, scale: float) -> Scheduled:
-    """A copy of the site, its profile with free ports, and three days of a city."""
+def make_scheduled(
+    base: Path, catalog: Catalog, profile: str, scale: float, look_seconds: int = 5
+) -> Scheduled:
+    """A copy of the site, its profile with free ports, and some days of a city."""
     site = base / "site"
     for part in CONTENT:
         shutil.copytree(REPOSITORY / part, site / part)
@@ -230,13 +292,14 @@ def make_scheduled(base: Path, catalog: Catalog, profile: str, scale: float) -> 
     keys = [(one, key) for one in sections for key in one if key.endswith("port")]
     for (section, key), port in zip(keys, free_ports(len(keys)), strict=True):
         section[key] = port
-    document["stack"]["airflow"]["look_seconds"] = 5
+    document["stack"]["airflow"]["look_seconds"] = look_seconds
+    document["lineage"] = "lineage.jsonl"
     (base / f"{profile}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     generate(
         catalog,
         base / "city",
         scale=scale,
-        days=3,
+        days=DELIVERED,
         seed=1,
         start=FIRST,
         progress=SilentProgress(),

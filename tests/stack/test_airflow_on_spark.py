@@ -21,6 +21,7 @@ pytestmark = pytest.mark.stack
 
 SCALE = 0.001
 DEPARTMENTS = ("court", "market_regulation")
+PATIENCE = 1800.0
 NUMBER = int(os.environ.get("REDCLIFF_DAYS", "2"))
 
 
@@ -31,13 +32,14 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory, catalog: Catalog) -> Ite
         made.redcliff("up", "--with", "s3,postgres,spark,airflow")
         yield made
     finally:
-        made.redcliff("down")
+        made.stop()
 
 
 def kill_worker(scheduled: Scheduled) -> None:
     """Spark's worker, and with it the executor of whoever is at work."""
-    services = {one["name"]: one for one in scheduled.redcliff("status")["services"]}
-    os.kill(services["spark-worker"]["pid"], signal.SIGKILL)
+    worker = scheduled.service("spark-worker").pid
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
 
 
 def kill_driver(scheduled: Scheduled) -> None:
@@ -47,28 +49,32 @@ def kill_driver(scheduled: Scheduled) -> None:
 
 
 def driver_of(scheduled: Scheduled) -> psutil.Process | None:
-    working = scheduled.working("models")
-    java = working.children(recursive=True) if working else []
-    return next((one for one in java if one.name() == "java"), None)
+    working = scheduled.working("run")
+    try:
+        below = working.children(recursive=True) if working else []
+        return next((one for one in below if DRIVER in one.cmdline()), None)
+    except psutil.Error:
+        return None  # something ended while it was looked at
 
 
-KILLS = [kill_worker, kill_driver]
+DRIVER = "org.apache.spark.deploy.SparkSubmit"
+KILLS = [kill_driver, kill_worker]
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5400)
 def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
     scheduled: Scheduled,
 ) -> None:
     for number, day in enumerate(DAYS[:NUMBER]):
         for department in DEPARTMENTS:
             scheduled.drop(day, only=department)
-        scheduled.until(lambda: scheduled.working("loads"))
+        scheduled.until(lambda: driver_of(scheduled))
         KILLS[number % len(KILLS)](scheduled)
 
-        scheduled.settle()
+        scheduled.settle(PATIENCE)
 
         scheduled.by_hand(day)
         assert scheduled.rows(scheduled.home) == scheduled.rows(scheduled.twin)
     assert not scheduled.runs("failed")
-    engines = {run.engine for run in scheduled.ledger().runs()}
+    engines = {run.engine for run in scheduled.ledger.runs()}
     assert engines == {"spark"}

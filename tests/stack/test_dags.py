@@ -73,43 +73,48 @@ def test_the_example_of_the_guide_is_a_dag(tmp_path: Path) -> None:
 
 
 TASK = """
-import sys
+import json, sys
 from redcliff_dags.operators import RedcliffOperator
 from airflow.sdk.exceptions import AirflowException
-try:
-    RedcliffOperator(task_id="write", words=sys.argv[1:]).execute({})
-except AirflowException as error:
-    print(f"{type(error).__name__}: {error}")
-else:
-    print("done")
+for words in json.loads(sys.argv[1]):
+    try:
+        RedcliffOperator(task_id="write", words=words).execute({})
+    except AirflowException as error:
+        print(f"ended: {type(error).__name__}: {error}")
+    else:
+        print("ended: well")
 """
 
 
 def test_a_task_of_one_s_own_does_what_its_words_say(tmp_path: Path) -> None:
-    def run_task(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", TASK, *words],
-            env={
-                **os.environ,
-                "AIRFLOW_HOME": str(tmp_path / "airflow"),
-                "PYTHONPATH": str(REPOSITORY / "dags"),
-                "REDCLIFF_SITE": str(REPOSITORY),
-                "REDCLIFF_HOME": str(tmp_path / "home"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1]
-
     file = tmp_path / "one.csv"
-    asked = ("sql", "SELECT 1 AS n", "--format", "csv")
+    tasks = [
+        ["sql", "SELECT 1 AS n", "--format", "csv", "--out", str(file)],
+        ["sql", "SELECT n"],
+        ["status", "--home", str(file)],
+    ]
 
-    assert run_task(*asked, "--out", str(file)) == "done"
+    done = subprocess.run(
+        [sys.executable, "-c", TASK, json.dumps(tasks)],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "PYTHONPATH": str(REPOSITORY / "dags"),
+            "REDCLIFF_SITE": str(REPOSITORY),
+            "REDCLIFF_HOME": str(tmp_path / "home"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if line.startswith("ended: ")]
+    wrote, misused, failed = (line.removeprefix("ended: ") for line in said)
+    assert wrote == "well"
     assert file.read_text(encoding="utf-8").split() == ["n", "1"]
-    assert run_task("sql", "SELECT n").startswith("Misused: ")
-    assert run_task("status", "--home", str(file)).startswith("AirflowFailException: ")
+    assert misused.startswith("Misused: ")
+    assert failed.startswith("AirflowFailException: ")
 
 
 def test_a_dag_is_tried_without_a_scheduler_as_the_guide_says(tmp_path: Path) -> None:
@@ -149,9 +154,53 @@ def test_dags_follow_from_the_contracts(tmp_path: Path, catalog: Catalog) -> Non
         *("--theme", "credit"),
     ]
     assert list(dags["releases"]["tasks"]) == ["ask", "record"]
-    assert all(n >= 5 for dag in dags.values() for t, n in dag["retries"].items() if t != "ask")
+    assert all(n >= 5 for dag in dags.values() for n in dag["retries"].values())
     # A day of the city: arrivals, a load for each batch, and a few runs for each theme.
     assert len(dags) < 30
+
+
+LOOK = """
+import os, sys
+from pathlib import Path
+from redcliff_dags.inbox import look
+inbox = Path(sys.argv[1])
+old, new = inbox / "tax/credit.tax_rating/2024-12-31", inbox / "tax/credit.tax_rating/2025-03-03"
+for folder in (old, new):
+    folder.mkdir(parents=True)
+    (folder / "a.xlsx").write_bytes(b"one")
+for path in (old / "a.xlsx", old):
+    os.utime(path, (1e9, 1e9))
+(inbox / "stray.txt").touch()
+seen = look(str(inbox), {}, 300)
+assert sorted(seen) == sorted(map(str, (old, new, inbox / "stray.txt")))
+assert look(str(inbox), seen, 300) == seen
+# What grows where something has just come is seen, and a name that comes where nothing did.
+(new / "a.xlsx").write_bytes(b"more")
+assert look(str(inbox), seen, 300)[str(new)] != seen[str(new)]
+opened = []
+sys.addaudithook(lambda event, words: event == "os.scandir" and opened.append(words[0]))
+assert look(str(inbox), seen, 300)[str(old)] == seen[str(old)]
+assert str(old) not in opened and str(new) in opened
+(old / "b.xlsx").touch()
+assert look(str(inbox), seen, 300)[str(old)] != seen[str(old)]
+assert look(str(inbox / "none"), {}, 300) == {}
+"""
+
+
+def test_the_watcher_looks_only_where_something_may_have_changed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(tmp_path / "inbox")],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "PYTHONPATH": str(REPOSITORY / "dags"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("manifest", ["absent", "stale"])
