@@ -35,7 +35,7 @@ nightly: setup ## both engines with ten times the city, deliveries in any order,
 	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py \
 	tests/stories/test_a_run_killed_at_any_moment.py tests/stories/test_two_runs_at_once.py
 
-cluster: $(STAMPS)/servers $(STAMPS)/airflow ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow
+cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow
 
 airflow: $(STAMPS)/airflow ## install Airflow and PostgreSQL, for `redcliff up --with airflow`
 
@@ -110,7 +110,7 @@ $(STAMPS)/airflow: requirements/airflow.txt $(STAMPS)/run
 	@$(INSTALL) -r requirements/airflow.txt
 	@touch $@
 
-$(STAMPS)/servers: $(wildcard lake/tools/*) lake/servers.py $(STAMPS)/cluster
+$(STAMPS)/servers: $(wildcard lake/tools/*) lake/servers.py $(STAMPS)/cluster $(STAMPS)/airflow
 	@$(BIN)/redcliff up --fetch
 	@touch $@
 

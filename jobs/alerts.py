@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,7 +20,7 @@ from lake.deliveries import SHOWN_ZONE, DeliveryStatus, utc_now
 from lake.entries import Entry
 from lake.ledger import Ledger
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 from lake.told import Told
 
 UNDECIDED = timedelta(days=3)
@@ -82,8 +82,7 @@ def alert(
 
     `TryAgain` when it could not be told everywhere: then it is told again next time.
     """
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         ledger, told = Ledger(state), Told(state)
         found = tuple(sorted(find_alerts(ledger, catalog, clock())))
         compared = told.compare(one.subject for one in found)
@@ -94,8 +93,6 @@ def alert(
             for notifier in notifiers:
                 notifier.tell(lines)
         told.keep(compared)
-    finally:
-        state.dispose()
     return AlertReport(found, new, tuple(sorted(compared.ended)))
 
 
@@ -110,19 +107,20 @@ def find_alerts(ledger: Ledger, catalog: Catalog, now: datetime) -> Iterator[Ale
 
 def _late(entries: Sequence[Entry], catalog: Catalog, now: datetime) -> Iterator[Alert]:
     today, closed = now.astimezone(SHOWN_ZONE).date(), closed_days(catalog.site)
+    newest: dict[str, date] = {}
+    for entry in entries:
+        if entry.status is not DeliveryStatus.REFUSED:
+            one = entry.delivery
+            newest[one.dataset] = max(one.business_date, newest.get(one.dataset, date.min))
     for contract in catalog.sources():
         if contract.source is not None and contract.source.code_table is not None:
             continue  # the site's own edition stands until somebody delivers another
-        came = [
-            entry.delivery.business_date
-            for entry in entries
-            if entry.delivery.dataset == contract.id and entry.status is not DeliveryStatus.REFUSED
-        ]
-        late = late_from(contract, max(came), closed) if came else None
+        came = newest.get(contract.id)
+        late = late_from(contract, came, closed) if came else None
         if late is not None and late <= today:
             who = catalog.provider(contract).name
-            text = f"{contract.id} ({who}): the last came for {max(came)}, the next was due"
-            yield Alert(Cause.LATE, f"late {contract.id} {max(came)}", f"{text} before {late}")
+            text = f"{contract.id} ({who}): the last came for {came}, the next was due"
+            yield Alert(Cause.LATE, f"late {contract.id} {came}", f"{text} before {late}")
 
 
 def _held(ledger: Ledger, entries: Sequence[Entry], now: datetime) -> Iterator[Alert]:

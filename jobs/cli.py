@@ -195,7 +195,7 @@ def contracts_compile(
     datasets: Annotated[
         list[str] | None, typer.Argument(help="Some datasets; default: all.")
     ] = None,
-    target: Annotated[str, typer.Option(help="What to compile to: delta, dags.")] = "delta",
+    target: Annotated[str, typer.Option(help="What to compile to: delta, trino, dags.")] = "delta",
     out: Annotated[
         Path | None, typer.Option(help="A file for the target dags, for the scheduler.")
     ] = None,

@@ -9,15 +9,16 @@ from catalog.catalog import Catalog, read_site
 from catalog.compile.dags import compile_manifest
 from catalog.compile.delta import compile_delta
 from catalog.compile.manifest import Manifest, write_manifest
+from catalog.compile.trino import compile_trino
 from catalog.contract import Contract
 from catalog.errors import Finding, UsageError
 from catalog.models import check_models
 
 TARGETS: dict[str, Callable[[Catalog, Contract], str]] = {
     "delta": lambda catalog, contract: compile_delta(contract),
+    "trino": lambda catalog, contract: compile_trino(contract),
 }
 """What a contract compiles to, by the name that `contracts compile --target` takes."""
-
 
 DAGS = "dags"
 """The target that follows from the whole site: what a scheduler reads."""

@@ -27,7 +27,7 @@ from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
 from lake.ledger import Ledger, Verdict
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 
 LEASE = "landing"
 
@@ -68,8 +68,7 @@ def deliver(
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; name the inbox that holds <department>/…")
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
         waiting = Leases(state, owner("deliver"), patience=patience, tell=progress.note)
         with waiting.hold(LEASE) as lease:
@@ -81,18 +80,13 @@ def deliver(
                 for found in folders:
                     rows.append(door.receive(found))
                     advance()
-    finally:
-        state.dispose()
     return DeliverReport(tuple(rows))
 
 
 def decide(settings: Settings, delivery_id: str, verdict: Verdict, by: str) -> Delivery:
     """Let the next run apply a held delivery, although many keys vanish; or keep it held."""
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         return Ledger(state).decide(delivery_id, verdict, by)
-    finally:
-        state.dispose()
 
 
 def land_code_tables(

@@ -25,7 +25,7 @@ from lake.entries import Entry
 from lake.landing import Landing
 from lake.ledger import Ledger
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 from lake.tables import Tables
 
 FIRST_DAY = date(2025, 3, 3)
@@ -124,11 +124,8 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
             report = run(settings, catalog, through=day, progress=progress, engine=engine)
             for model in report.models:
                 models[model.dataset] = models.get(model.dataset, 0.0) + model.seconds
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         entries = tuple(Ledger(state).entries())
-    finally:
-        state.dispose()
     tables = standing(Tables(settings.lake, settings.store))
     seconds = time.monotonic() - started
     return DemoReport(settings.engine, seconds, entries, tables, models)

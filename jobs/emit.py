@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from catalog.errors import EnvironmentProblem
-
-SECONDS = 10.0
+from jobs.post import post_json
 
 
 def emit(events: Iterable[Mapping[str, Any]], place: str) -> None:
@@ -40,13 +38,10 @@ def emit(events: Iterable[Mapping[str, Any]], place: str) -> None:
 
 
 def _post(url: str, line: str) -> None:
-    request = urllib.request.Request(
-        url, data=line.encode(), headers={"Content-Type": "application/json"}
-    )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS):
-            return
-    except (urllib.error.URLError, OSError) as error:
+        post_json(url, line)
+    except OSError as error:
+        host = urlsplit(url).hostname  # and no more: what follows it may be a token
         raise EnvironmentProblem(
-            f"{url}: lineage cannot be sent ({error}); change the setting lineage"
+            f"{host}: lineage cannot be sent ({error}); change the setting lineage"
         ) from error

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import json
 import smtplib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from catalog.errors import TryAgain, UsageError
+from jobs.post import SECONDS, post_json
 
-SECONDS = 20.0
 SENDER = "redcliff@localhost"
 
 
@@ -52,15 +50,9 @@ class WebhookNotifier:
     def tell(self, lines: Sequence[str]) -> None:
         """One request; an answer other than 2xx is a failure."""
         document = {"text": "\n".join(lines), "lines": list(lines)}
-        request = urllib.request.Request(
-            self._url,
-            data=json.dumps(document, ensure_ascii=False).encode(),
-            headers={"Content-Type": "application/json; charset=utf-8"},
-        )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS):
-                return
-        except (urllib.error.URLError, OSError) as error:
+            post_json(self._url, json.dumps(document, ensure_ascii=False))
+        except OSError as error:
             host = urlsplit(self._url).hostname
             raise TryAgain(f"alerts could not be posted to {host} ({error})") from error
 

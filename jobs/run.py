@@ -16,7 +16,7 @@ from catalog.catalog import Catalog
 from catalog.compile.openlineage import run_events
 from catalog.contract import Contract
 from catalog.errors import EnvironmentProblem
-from catalog.models import model_inputs, model_order
+from catalog.models import model_inputs
 from catalog.naming import split_table_name, table_name
 from catalog.vocabulary import Layer, Theme
 from jobs.context import Context
@@ -35,7 +35,7 @@ from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
 from lake.ledger import Ledger
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 from lake.tables import Tables
 
 T = TypeVar("T")
@@ -119,28 +119,35 @@ def run(
     when that takes too long.
     """
     if engine is None:
-        with open_engine(settings) as opened:
+        with open_engine(settings) as own:
             return run(
                 settings,
                 catalog,
                 through=through,
                 progress=progress,
                 selection=selection,
-                engine=opened,
+                engine=own,
             )
+    with opened(settings.state_url) as state:
+        context = Context(
+            settings,
+            catalog,
+            engine,
+            Tables(settings.lake, settings.store),
+            Ledger(state),
+            Landing.at(settings.landing, settings.store),
+            Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
+        )
+        return _run(context, through, selection, progress)
+
+
+def _run(
+    context: Context, through: date | None, selection: Selection, progress: Progress
+) -> RunReport:
     started = time.monotonic()
-    state = open_state(settings.state_url)
-    ledger, landing = Ledger(state), Landing.at(settings.landing, settings.store)
-    context = Context(
-        settings,
-        catalog,
-        engine,
-        Tables(settings.lake, settings.store),
-        ledger,
-        landing,
-        Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
-    )
-    land_code_tables(settings, catalog, ledger, landing, context.leases)
+    settings, catalog, ledger = context.settings, context.catalog, context.ledger
+    engine = context.engine
+    land_code_tables(settings, catalog, ledger, context.landing, context.leases)
     pending = _due(context, through, selection) if selection.loads else []
     only = next(iter(selection.datasets)) if len(selection.datasets) == 1 else None
     run_id = ledger.start_run(run_date=through, dataset=only, engine=engine.name)
@@ -183,7 +190,8 @@ def _tell_lineage(
     context: Context, done: Mapping[str, Any], place: str, progress: Progress
 ) -> None:
     """Send what the run did as events; the run stands also when nobody takes them."""
-    events = run_events(context.catalog, done, context.engine.name, utc_now())
+    engine = {"name": context.engine.name, "version": context.engine.version}
+    events = run_events(context.catalog, done, engine, utc_now())
     try:
         emit(events, place)
     except EnvironmentProblem as error:
@@ -296,12 +304,9 @@ def _chosen(
     context: Context, selection: Selection, run_date: date
 ) -> tuple[list[Contract], dict[str, tuple[str, ...]]]:
     """The models to look at, in order, and those that wait with what they wait for."""
-    affected = selection.affected(context.catalog)
     chosen: list[Contract] = []
     waiting: dict[str, tuple[str, ...]] = {}
-    for contract in model_order(context.catalog):
-        if contract.id not in affected:
-            continue
+    for contract in selection.affected(context.catalog):
         late = tuple(one for one in contract.awaits if not _has_settled(context, one, run_date))
         if late:
             waiting[contract.id] = late

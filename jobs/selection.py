@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.catalog import Catalog
+from catalog.contract import Contract
 from catalog.errors import UsageError
 from catalog.models import model_inputs, model_order
 from catalog.naming import split_table_name
@@ -40,18 +41,18 @@ class Selection:
             waiting = {name for one in waiting for name in _looked_up(catalog, one)} - wanted
         return frozenset(wanted)
 
-    def affected(self, catalog: Catalog) -> frozenset[str]:
-        """The thematic datasets whose models are to be looked at."""
+    def affected(self, catalog: Catalog) -> list[Contract]:
+        """The thematic datasets whose models are to be looked at, inputs before readers."""
         ordered = model_order(catalog)
         touched = set(self.datasets)
         for contract in ordered:
             if {split_table_name(t)[1] for t in model_inputs(catalog, contract)} & touched:
                 touched.add(contract.id)
-        return frozenset(
-            c.id
+        return [
+            c
             for c in ordered
             if (not self.datasets or c.id in touched) and self.theme in (None, c.theme)
-        )
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The selection for JSON."""

@@ -16,7 +16,7 @@ from lake.deliveries import DeliveryStatus
 from lake.entries import Entry
 from lake.ledger import Ledger, Run
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 from lake.tables import Tables
 
 RUNS = 5
@@ -79,12 +79,9 @@ class StatusReport:
 def status(settings: Settings, catalog: Catalog, dataset: str | None = None) -> StatusReport:
     """The status of all datasets, or of one; `ContractNotFound` when there is no such dataset."""
     contracts = [catalog.get(dataset)] if dataset else list(catalog.contracts.values())
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         ledger = Ledger(state)
         entries, runs = ledger.entries(dataset), ledger.runs(RUNS)
-    finally:
-        state.dispose()
     tables = standing(Tables(settings.lake, settings.store))
     found = []
     for contract in contracts:

@@ -23,7 +23,7 @@ from jobs.progress import Progress
 from jobs.run import RunReport, run
 from lake.ledger import Ledger
 from lake.settings import Settings
-from lake.state import open_state
+from lake.state import opened
 
 LOOK_SECONDS = 10.0
 
@@ -113,11 +113,8 @@ def _look(folder: Path) -> str:
 
 
 def _pending(settings: Settings) -> bool:
-    state = open_state(settings.state_url)
-    try:
+    with opened(settings.state_url) as state:
         return bool(Ledger(state).pending())
-    finally:
-        state.dispose()
 
 
 def _said(done: RunReport) -> str:

@@ -108,6 +108,8 @@ class Engine(Protocol):
     """What runs redcliff's SQL; one per process and run."""
 
     name: str
+    version: str
+    """Of what computes: DuckDB, Spark."""
     parallel: int
     """How many workspaces may profitably work at once."""
 

@@ -183,6 +183,16 @@ def open_state(url: str) -> sa.Engine:
 
 
 @contextmanager
+def opened(url: str) -> Iterator[sa.Engine]:
+    """The state store at `url` as `open_state` opens it, all its connections closed at the end."""
+    engine = open_state(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     A connection that sees one state of the store and waits for nobody.

@@ -309,8 +309,8 @@ def standardize(
     `only`, these columns of the contract are typed and no others, and rows have no hash.
     """
     kept = [c for c in contract.columns if only is None or c.name in only]
-    origins = {c.derive.column for c in kept if c.derive}
-    columns = [c for c in contract.delivered_columns if c in kept or c.name in origins]
+    read = {c.derive.column if c.derive else c.name for c in kept}
+    columns = [c for c in contract.delivered_columns if c.name in read]
     carried = [column(t) for t in (*TECHNICAL, *carry)]
     hashes = [exp.alias_(row_hash(contract), "_row_hash")] if only is None else []
     hashed = [column("_row_hash")] if only is None else []

@@ -15,7 +15,8 @@ from jobs.city import generate
 from jobs.demo import FIRST_DAY
 from jobs.progress import SilentProgress
 from lake.engine import Engine
-from tests.databases import NewStore, PostgresServer, opened, postgres_server
+from lake.state import opened
+from tests.databases import NewStore, PostgresServer, postgres_server
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lake.state import open_state
-
 NewStore = Callable[[], str]
 """Makes an empty store and gives its URL."""
 
@@ -100,13 +98,3 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
         yield server
     finally:
         cluster("down")
-
-
-@contextmanager
-def opened(url: str) -> Iterator[sa.Engine]:
-    """The store at `url`, all its connections closed at the end."""
-    engine = open_state(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -33,11 +33,12 @@ FACETS = {
 
 
 def run_events(
-    catalog: Catalog, record: Mapping[str, Any], engine: str, ended: datetime
+    catalog: Catalog, record: Mapping[str, Any], engine: Mapping[str, str], ended: datetime
 ) -> list[dict[str, Any]]:
     """
     The events of a run from its record: `load.<dataset>` for every settled delivery, and
     `refresh.<dataset>` for every model that was computed; each is a run that is complete.
+    `engine` has its name and version.
     """
     graph = column_graph(catalog)
     events = []
@@ -70,7 +71,7 @@ def run_events(
 def _event(
     job: str,
     key: str,
-    engine: str,
+    engine: Mapping[str, str],
     ended: datetime,
     inputs: list[dict[str, Any]],
     outputs: list[dict[str, Any]],
@@ -84,7 +85,7 @@ def _event(
         "schemaURL": EVENT,
         "run": {
             "runId": run,
-            "facets": _facets(processing_engine={"name": engine, "version": "1"}),
+            "facets": _facets(processing_engine=engine),
         },
         "job": {"namespace": NAMESPACE, "name": job, "facets": {}},
         "inputs": inputs,

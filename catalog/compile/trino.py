@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from catalog.contract import Contract, DataType, TypeName
 from catalog.shapes import Shape, curated_shape, history_shape, quarantine_shape, thematic_shape
 from catalog.vocabulary import Kind
@@ -101,4 +103,4 @@ def quoted(text: str) -> str:
     >>> quoted("it's")
     "'it''s'"
     """
-    return "'" + text.replace("'", "''") + "'"
+    return exp.Literal.string(text).sql("trino")

@@ -1,5 +1,5 @@
 """
-Running `redcliff` from a task: its words in the log, its document back, its exit code obeyed.
+Running `redcliff` from a task: what it says in the log, its document back, its exit code obeyed.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ LATER = 3
 
 MISUSED = 2
 
+SAYS = "redcliff: "
+"""How the error begins with which a command ends."""
+
 
 class TryAgain(AirflowException):
     """Nobody is wrong: the task is retried, with growing pauses."""
@@ -30,7 +33,7 @@ class Misused(AirflowFailException):
 
 
 class Running:
-    """One `redcliff … --json` as a child process."""
+    """One `redcliff …` as a child process."""
 
     def __init__(self, words: Sequence[str], log: logging.Logger) -> None:
         self._words = tuple(words)
@@ -39,13 +42,14 @@ class Running:
 
     def run(self) -> tuple[int, Mapping[str, Any]]:
         """
-        Run it to its end; returns the exit code (0 or 1) and the document it answered.
+        Run it to its end; returns the exit code (0 or 1) and the document it answered to `--json`:
+        without that an empty one, and its code is 0.
 
-        What it says on the way goes into the task's log. `TryAgain` for exit code 3 and for a
-        process that was killed; a task that can never succeed fails at once (`AirflowFail…`), with
-        redcliff's own words.
+        What it says on the way goes into the task's log, what it answers does not. `TryAgain` for
+        exit code 3 and for a process that was killed; a task that can never succeed fails at once
+        (`AirflowFail…`), with redcliff's own words.
         """
-        words = [*command(), *self._words, "--json"]
+        words = [*command(), *self._words]
         self._log.info("redcliff %s", " ".join(self._words))
         with subprocess.Popen(
             words,
@@ -66,9 +70,11 @@ class Running:
         if code < 0:
             raise TryAgain(f"redcliff was ended by {signal.Signals(-code).name}; it goes on")
         document = _document(answered)
+        if code == 0 and "--json" not in self._words:
+            return code, {}
         if code in (0, 1) and document is not None and "error" not in document:
             return code, document
-        told = (document or {}).get("error", {}).get("message") or _last(said)
+        told = (document or {}).get("error", {}).get("message") or _error(said)
         if code == LATER:
             raise TryAgain(told)
         raise Misused(told) if code == MISUSED else AirflowFailException(told)
@@ -92,5 +98,8 @@ def _document(answered: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _last(said: Sequence[str]) -> str:
-    return next((line for line in reversed(said) if line), "redcliff ended without a word")
+def _error(said: Sequence[str]) -> str:
+    """The error that it ended with, all of its lines."""
+    begins = [number for number, line in enumerate(said) if line.startswith(SAYS)]
+    words = said[begins[-1] :] if begins else [line for line in said if line][-1:]
+    return "\n".join(words).removeprefix(SAYS) or "redcliff ended without a word"

@@ -67,12 +67,13 @@ def tell_changes(context: Any, changes: Sequence[Change], libraries: Iterable[Li
 
 class RedcliffOperator(BaseOperator):
     """
-    Runs `redcliff` with `words` and `--json`.
+    Runs `redcliff` with `words`, and with `--json` for a subclass that `reads` the answer.
 
     Exit code 3 is tried again with growing pauses, 1 and 2 fail at once with redcliff's words.
     What it answered goes nowhere unless a subclass tells it: XCom holds no data of ours.
     """
 
+    reads: ClassVar[bool] = False
     template_fields: ClassVar[Sequence[str]] = ("words",)
     ui_color = "#f4e3d7"
 
@@ -92,7 +93,8 @@ class RedcliffOperator(BaseOperator):
 
     def execute(self, context: Any) -> None:
         """Run it and tell; a code of 1 with an answer fails after it was told."""
-        self._running = Running(self.said(context), self.log)
+        asked = ["--json"] if self.reads else []
+        self._running = Running([*self.said(context), *asked], self.log)
         try:
             code, answer = self._running.run()
         except Misused as error:
@@ -125,6 +127,8 @@ class RedcliffOperator(BaseOperator):
 class DeliverInbox(RedcliffOperator):
     """Lands what lies in the inbox, and starts the load of every batch and date that came."""
 
+    reads = True
+
     def __init__(self, *, manifest: Manifest, **arguments: Any) -> None:
         super().__init__(words=["deliver"], **arguments)
         self._batches = {id_: batch.name for batch in manifest.batches for id_ in batch.tables}
@@ -155,6 +159,8 @@ class LoadBatch(RedcliffOperator):
     What is held or refused does not fail it: it is told as an event, and a held delivery asks for
     a decision. A rule that blocks the load fails it, with the rule's name.
     """
+
+    reads = True
 
     def __init__(self, *, batch: Batch, manifest: Manifest, **arguments: Any) -> None:
         outlets = [*map(table_asset, batch.tables.values()), *ATTENTION.values()]
@@ -207,6 +213,8 @@ class RefreshLibrary(RedcliffOperator):
     clock back. Tables that changed are told, for the themes that read them.
     """
 
+    reads = True
+
     def __init__(self, *, library: Library, manifest: Manifest, **arguments: Any) -> None:
         words = ["run", "--only", "models", "--theme", library.theme]
         outlets = [table_asset(table) for table in library.outputs]
@@ -241,6 +249,8 @@ class RecordDecision(RedcliffOperator):
     The decision of record is there, not in Airflow. What has been decided otherwise meanwhile, or
     was ended by a newer delivery, stands: redcliff says so, and the task is skipped.
     """
+
+    reads = True
 
     def __init__(self, *, asked: str, **arguments: Any) -> None:
         super().__init__(**arguments)

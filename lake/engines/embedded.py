@@ -207,6 +207,7 @@ class EmbeddedEngine:
     """
 
     name = "embedded"
+    version = duckdb.__version__
     parallel = 3  # one computes while the other reads files or commits
 
     def __init__(

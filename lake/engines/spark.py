@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyspark
 from delta import exceptions as delta
 from py4j.protocol import Py4JError
 from pyspark import StorageLevel
@@ -373,6 +374,7 @@ class SparkEngine:
     """Spark, locally or on a cluster, by its session."""
 
     name = "spark"
+    version = pyspark.__version__
     parallel = 3  # small jobs wait more for planning and commits than for cores
 
     def __init__(self, session: SparkSession, store: Store = LOCAL) -> None:

@@ -78,6 +78,8 @@ def test_a_watched_inbox_is_loaded_by_itself_until_the_watch_is_told_to_stop(
     assert {"load.credit.dishonest_debtor", "refresh.credit.credit_event"} <= set(jobs)
     refreshed = jobs["refresh.credit.credit_event"]
     assert "curated.credit__dishonest_debtor" in {one["name"] for one in refreshed["inputs"]}
+    by = refreshed["run"]["facets"]["processing_engine"]
+    assert (by["name"], by["version"]) == (engine.name, engine.version)
     columns = refreshed["outputs"][0]["facets"]["columnLineage"]["fields"]
     read = {split_table_name(f["name"])[1] for c in columns.values() for f in c["inputFields"]}
     assert "credit.dishonest_debtor" in read

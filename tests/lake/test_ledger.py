@@ -23,8 +23,8 @@ from lake.deliveries import (
 )
 from lake.landing import Landing
 from lake.ledger import Ledger, Verdict, rebuild
-from lake.state import deliveries, writing
-from tests.databases import NewStore, opened
+from lake.state import deliveries, opened, writing
+from tests.databases import NewStore
 
 DAY = date(2025, 3, 3)
 COUNTS = Counts(3, 2, 1, 0, 0, 2, 0, 0, {}, {"id_required": 1})

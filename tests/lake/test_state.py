@@ -19,8 +19,8 @@ from alembic.script import ScriptDirectory
 
 from catalog.errors import EnvironmentProblem, TryAgain
 from lake import state as state_module
-from lake.state import HEAD, deliveries, metadata, open_state, reading, runs, writing
-from tests.databases import PostgresServer, opened
+from lake.state import HEAD, deliveries, metadata, open_state, opened, reading, runs, writing
+from tests.databases import PostgresServer
 
 STARTED = {"engine": "spark", "started_at": datetime(2025, 3, 3, tzinfo=UTC)}
 

@@ -43,6 +43,7 @@ class LargeSpark:
 
     def __init__(self, spark: Engine) -> None:
         self._spark = spark
+        self.version = spark.version
 
     def workspace(
         self, day: date | None = None, *, small: bool = False

@@ -72,6 +72,68 @@ def test_the_example_of_the_guide_is_a_dag(tmp_path: Path) -> None:
     assert dag["tasks"]["write"][0] == "sql"
 
 
+TASK = """
+import sys
+from redcliff_dags.operators import RedcliffOperator
+from airflow.sdk.exceptions import AirflowException
+try:
+    RedcliffOperator(task_id="write", words=sys.argv[1:]).execute({})
+except AirflowException as error:
+    print(f"{type(error).__name__}: {error}")
+else:
+    print("done")
+"""
+
+
+def test_a_task_of_one_s_own_does_what_its_words_say(tmp_path: Path) -> None:
+    def run_task(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", TASK, *words],
+            env={
+                **os.environ,
+                "AIRFLOW_HOME": str(tmp_path / "airflow"),
+                "PYTHONPATH": str(REPOSITORY / "dags"),
+                "REDCLIFF_SITE": str(REPOSITORY),
+                "REDCLIFF_HOME": str(tmp_path / "home"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[-1]
+
+    file = tmp_path / "one.csv"
+    asked = ("sql", "SELECT 1 AS n", "--format", "csv")
+
+    assert run_task(*asked, "--out", str(file)) == "done"
+    assert file.read_text(encoding="utf-8").split() == ["n", "1"]
+    assert run_task("sql", "SELECT n").startswith("Misused: ")
+    assert run_task("status", "--home", str(file)).startswith("AirflowFailException: ")
+
+
+def test_a_dag_is_tried_without_a_scheduler_as_the_guide_says(tmp_path: Path) -> None:
+    text = GUIDE.read_text(encoding="utf-8").split("## Try it")[1]
+    block = text.split("```sh\n")[1].split("```")[0]
+    bin_folder = f"{Path(sys.executable).parent}/"
+    words = block.replace(".venv/bin/", bin_folder).replace("=var", f"={tmp_path}/home")
+
+    done = subprocess.run(
+        ["sh", "-ec", words],
+        env={**os.environ, "HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"},
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout + done.stderr
+    assert "redcliff run --only loads --dataset credit.tax_rating --json" in said
+    assert "state=success" in said
+
+
 def test_dags_follow_from_the_contracts(tmp_path: Path, catalog: Catalog) -> None:
     write_manifest(compile_manifest(catalog), tmp_path / "manifest.json")
 
