@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, Field, Schema
+from deltalake import DeltaTable, Field, QueryBuilder, Schema
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
@@ -64,6 +64,22 @@ def _schema(shape: Shape) -> Schema:
 def no_rows(shape: Shape) -> pa.Table:
     """What a table of this shape holds before anything was written to it."""
     return pa.schema(_schema(shape)).empty_table()
+
+
+def rows_of(table: DeltaTable, *columns: str) -> pa.Table:
+    """
+    All rows of an opened table, in no order: the named columns, or all.
+
+    Not by its `to_pyarrow_table`: that refuses deletion vectors, and leaves it to Arrow's threads
+    to close files through Python, which abort a process that ends at that moment.
+    """
+    schema = pa.schema(table.schema())
+    if columns:
+        schema = pa.schema([schema.field(name) for name in columns])
+    named = ", ".join(f'"{name}"' for name in schema.names)
+    query = QueryBuilder().register("held", table).execute(f"SELECT {named} FROM held")
+    found: pa.Table = pa.RecordBatchReader.from_stream(query).read_all().cast(schema)
+    return found
 
 
 @contextmanager
@@ -176,6 +192,5 @@ class Tables:
         key = table, column, version
         if key not in self._values:
             held = self._store.delta(self.path(table), version)
-            found = held.to_pyarrow_table(columns=[column])
-            self._values[key] = pc.unique(found[column].drop_null())
+            self._values[key] = pc.unique(rows_of(held, column)[column].drop_null())
         return self._values[key]

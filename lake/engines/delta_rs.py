@@ -10,7 +10,7 @@ from deltalake import Transaction as DeltaTransaction
 
 from lake.engine import Merge, Transaction
 from lake.store import Store
-from lake.tables import committing
+from lake.tables import committing, rows_of
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=65_536)
 """A row group is held until it is full: by default a million rows, which is most of a table."""
@@ -18,7 +18,7 @@ WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=65_536)
 
 def read(store: Store, path: str, version: int | None = None) -> pa.Table:
     """All rows of the table at a version (default: the newest)."""
-    return store.delta(path, version).to_pyarrow_table()
+    return rows_of(store.delta(path, version))
 
 
 def append(

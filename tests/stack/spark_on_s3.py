@@ -25,6 +25,7 @@ from lake.engine import Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.spark import SparkEngine
 from lake.store import Store
+from lake.tables import rows_of
 from tests.stack.sparks import given, spark_session
 
 ROWS = exp.select("*").from_("given")
@@ -114,7 +115,7 @@ def main() -> None:
         "version": store.delta(table).version(),
         "shown": shown,
         "races": told,
-        "shared": sorted(store.delta(shared).to_pyarrow_table()["k"].to_pylist()),
+        "shared": sorted(rows_of(store.delta(shared))["k"].to_pylist()),
     }
     sys.stdout.write(json.dumps(document) + "\n")
 

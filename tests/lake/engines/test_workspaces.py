@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from sqlglot import exp
 
 from lake.engine import Engine, LandedFile
 from lake.engines import embedded
+from lake.engines.spark import SparkEngine
 from tests.lake.readers.making import reading
 
 ENGINES = {"embedded": "engine", "spark": "spark"}
 ALL = exp.select("*").from_("given")
+TAGS = pa.map_(pa.string(), pa.string())
 
 
 @pytest.fixture(params=ENGINES)
@@ -78,3 +81,22 @@ def test_only_a_large_workspace_shares_its_queries_among_threads(engine: Engine)
         alone += after.rows(asked)["n"].to_pylist()
 
     assert (alone, shared) == ([1, 1], [embedded.THREADS])
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_rows_that_a_deletion_vector_hides_are_gone_on_every_engine(
+    any_engine: Engine, spark: SparkEngine, tmp_path: Path, small: bool
+) -> None:
+    table = str(tmp_path / "thinned")
+    rows = pa.table({"k": [1, 2, 3], "tags": pa.array([[("来源", "民政")]] * 3, TAGS)})
+    write_deltalake(table, rows, configuration={"delta.enableDeletionVectors": "true"})
+    files = DeltaTable(table).file_uris()
+    spark._session.sql(f"DELETE FROM delta.`{table}` WHERE k = 2").collect()
+
+    with any_engine.workspace(small=small) as workspace:
+        workspace.add_table("given", table)
+        found = workspace.rows(ALL)
+
+    assert DeltaTable(table).file_uris() == files  # nothing was rewritten
+    assert sorted(found["k"].to_pylist()) == [1, 3]
+    assert found["tags"].to_pylist() == [[("来源", "民政")]] * 2
