@@ -280,8 +280,20 @@ class Scheduled:
         self.redcliff("run", "--date", str(day), home=self.twin)
 
 
+def current(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """
+    The tables that say what is true now: raw, quarantine, history and the registers of keys tell
+    of the order in which deliveries were loaded, too.
+    """
+    return {
+        name: found
+        for name, found in rows.items()
+        if not name.startswith("raw.") and not name.endswith(("__history", "__quarantine", "_key"))
+    }
+
+
 def make_scheduled(
-    base: Path, catalog: Catalog, profile: str, scale: float, look_seconds: int = 5
+    base: Path, catalog: Catalog, profile: str, scale: float, look_seconds: int = 10
 ) -> Scheduled:
     """A copy of the site, its profile with free ports, and some days of a city."""
     site = base / "site"

@@ -26,7 +26,7 @@ from jobs.stack.record import standing
 from lake.deliveries import DeliveryStatus
 from lake.ledger import Verdict
 from tests.stack.conftest import REPOSITORY
-from tests.stack.scheduled import DAYS, Scheduled, make_scheduled
+from tests.stack.scheduled import DAYS, Scheduled, current, make_scheduled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 
@@ -216,7 +216,7 @@ def test_days_that_are_backfilled_in_another_order_end_in_the_same_tables(
     ]
     assert [NEW_RULE in rules for rules in warned] == [False, False, False, True, True]
     # Raw, quarantine, history and the registers of keys tell of the order; what is true does not.
-    now, twin = (_current(scheduled.rows(home)) for home in (scheduled.home, scheduled.twin))
+    now, twin = (current(scheduled.rows(home)) for home in (scheduled.home, scheduled.twin))
     assert now == twin
     assert scheduled.tables(scheduled.home).rows("curated.legal_entity__market_register")
 
@@ -343,15 +343,6 @@ def test_no_value_of_a_person_is_in_airflow_s_database_or_logs(scheduled: Schedu
     assert '"columnLineage"' in lineage
     assert "curated.population__household_register" in held
     assert [value for value in values if value in held] == []
-
-
-def _current(rows: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    """The tables that say what is true now."""
-    return {
-        name: found
-        for name, found in rows.items()
-        if not name.startswith("raw.") and not name.endswith(("__history", "__quarantine", "_key"))
-    }
 
 
 def _judged(scheduled: Scheduled, dataset: str) -> list[DeliveryStatus]:
