@@ -27,6 +27,7 @@ from lake.folders import KnownFolder, known_folders, remember
 from lake.landing import Landing
 from lake.leases import Lease
 from lake.ledger import Ledger, rebuild
+from lake.readers import Reading, find_split
 from lake.settings import Settings
 
 TICK_SECONDS = 1.0
@@ -94,6 +95,8 @@ class Door:
         clock: Callable[[], datetime],
     ) -> None:
         self._settle_seconds = settings.settle_seconds
+        # Only Spark reads a file in parts, and the pass that finds them takes as long as reading.
+        self._splits = settings.engine == "spark"
         self._catalog = catalog
         self._ledger = ledger
         self._landing = landing
@@ -135,6 +138,9 @@ class Door:
                 return _already(row, known)
             files = [self._landing.put(found.path / name) for name in listing.files]
             problems, said, files = _judge(found, contract, listing, files)
+            id_ = delivery_id(contract.id, found.business_date, mode, (f.sha256 for f in files))
+            if not problems and self._splits:
+                files = self._with_splits(contract, found, files, self._ledger.find(id_))
             if inbox.list_folder(found.path) != listing:
                 return replace(row, reason="the folder changed while it was read")
         except FileNotFoundError:
@@ -145,7 +151,7 @@ class Door:
                 row, outcome=Outcome.REFUSED, reason=f"{reason}; give access and send it again"
             )
         delivery = Delivery(
-            delivery_id(contract.id, found.business_date, mode, (f.sha256 for f in files)),
+            id_,
             contract.id,
             found.department,
             found.business_date,
@@ -209,6 +215,20 @@ class Door:
             str(ContractNotFound(shown(found.dataset), near)),
             remedy="name the folder for its contract and send it again",
         )
+
+    def _with_splits(
+        self,
+        contract: Contract,
+        found: DeliveryFolder,
+        files: Sequence[DeliveredFile],
+        entry: Entry | None,
+    ) -> list[DeliveredFile]:
+        """The files, each with where executors may part it; what is known is not sought again."""
+        if entry is not None and entry.delivery.revision > 0:
+            known = {file.sha256: file.split for file in entry.delivery.files}
+            return [replace(file, split=known[file.sha256]) for file in files]
+        reading = Reading.of(contract)
+        return [replace(f, split=find_split(reading, found.path / f.name)) for f in files]
 
     def _incomplete(self, listing: Listing) -> str | None:
         if listing.is_empty:

@@ -177,7 +177,10 @@ class Relations:
 
     def _files(self) -> list[LandedFile]:
         landing = self.context.landing
-        return [LandedFile(landing.place(f.sha256), f.name) for f in self.delivery.files]
+        return [
+            LandedFile(landing.place(f.sha256), f.name, f.bytes, f.split)
+            for f in self.delivery.files
+        ]
 
     # --- judging -----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from catalog.errors import LedgerBroken
 from catalog.vocabulary import Mode
+from lake.splits import Split
 
 SHOWN_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 """The zone in which people are shown instants; stored ones are UTC."""
@@ -57,26 +58,33 @@ def delivery_id(dataset: str, business_date: date, mode: Mode, sha256s: Iterable
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """One file as delivered; `rows` is what the department says, and None when it says nothing."""
+    """
+    One file as delivered; `rows` is what the department says, and None when it says nothing.
+
+    `split` says where a large text file may be parted.
+    """
 
     name: str
     sha256: str
     bytes: int
     rows: int | None = None
+    split: Split | None = None
 
     def document(self) -> dict[str, Any]:
         """The file for JSON."""
-        return {
+        document: dict[str, Any] = {
             "name": self.name,
             "sha256": self.sha256,
             "bytes": self.bytes,
             "rows": self.rows,
         }
+        return document | ({"split": self.split.document()} if self.split else {})
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> DeliveredFile:
         """The file that `document` tells of."""
-        return cls(document["name"], document["sha256"], document["bytes"], document["rows"])
+        split = Split.of(document["split"]) if "split" in document else None
+        return cls(document["name"], document["sha256"], document["bytes"], document["rows"], split)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lake.readers import Reading
+    from lake.splits import Split
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,16 @@ class Merge:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A landed file: the path or URL of its bytes, and its name as delivered."""
+    """
+    A landed file: the path or URL of its bytes, and its name as delivered.
+
+    Of `size` bytes a large text file may be read in parts, between the borders of `split`.
+    """
 
     path: str
     name: str
+    size: int = 0
+    split: Split | None = None
 
 
 @dataclass(frozen=True)

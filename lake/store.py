@@ -4,6 +4,7 @@ Where tables and landed bytes are reached: on this machine as they are, on S3 wi
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,30 @@ class Store:
             with answering(path):
                 client.fget_object(bucket, key, str(copy))
             yield copy
+
+    @contextmanager
+    def range_at_hand(self, path: str, start: int, end: int) -> Iterator[tuple[Path, int]]:
+        """
+        A file of this machine that holds these bytes of a file, and where in it they begin.
+
+        Of a file on S3 nothing else is fetched.
+        """
+        if not is_s3(path):
+            yield Path(path), start
+            return
+        bucket, key = split_url(path)
+        client = self.login(path).client()
+        with tempfile.NamedTemporaryFile(prefix="redcliff-landed-") as copy:
+            if start < end:
+                with answering(path):
+                    answer = client.get_object(bucket, key, offset=start, length=end - start)
+                    try:
+                        shutil.copyfileobj(answer, copy)
+                    finally:
+                        answer.close()
+                        answer.release_conn()
+                copy.flush()
+            yield Path(copy.name), 0
 
     def tables(self, root: str) -> Iterator[tuple[str, str]]:
         """Layer and folder of every Delta table below a path or URL, by their names alone."""

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict, fields
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from lake.engines.log_store import CLASS as LOG_STORE
 from lake.engines.rendering import render
 from lake.readers.records import Records
 from lake.s3 import S3
+from lake.splits import Part
 from lake.store import LOCAL, Store
 
 if TYPE_CHECKING:
@@ -105,6 +107,16 @@ CONFLICTS = (
     delta.ConcurrentTransactionException,
 )
 """What Delta says when another commit came between, which its own second attempt cannot mend."""
+
+TASKS = pa.schema(
+    [
+        ("task", pa.int32()),
+        ("path", pa.string()),
+        ("name", pa.string()),
+        ("part", pa.struct([(field.name, pa.int64()) for field in fields(Part)])),
+    ]
+)
+"""What each task of reading is told; without a part it reads the whole file."""
 
 SMALL_TABLE_ROWS = 200_000
 """A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
@@ -228,17 +240,26 @@ class SparkWorkspace:
         return kept
 
     def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
-        """One task a file, each running the reader of `lake.readers`; all cores do the rest."""
-        listed = pa.table(
-            {"path": [f.path for f in files], "name": [f.name for f in files]},
-            schema=pa.schema([("path", pa.string()), ("name", pa.string())]),
+        """
+        One task a file, or a part of a large one, each running the reader of `lake.readers`; all
+        cores do the rest.
+        """
+        from lake.readers import parts_of
+
+        tasks = [(f, part) for f in files for part in parts_of(reading, f.split, f.size)]
+        listed = pa.Table.from_pylist(
+            [
+                {"task": n, "path": f.path, "name": f.name, "part": asdict(part) if part else None}
+                for n, (f, part) in enumerate(tasks)
+            ],
+            schema=TASKS,
         )
         frame = self._session.createDataFrame(listed)
-        if len(files) > 1:
-            frame = frame.repartition(len(files))
+        if len(tasks) > 1:
+            frame = frame.repartitionById(len(tasks), "task")  # by hash, two may share a core
         records = frame.mapInArrow(Records(reading, self._store), _spark_schema(reading.schema))
         cores = self._session.sparkContext.defaultParallelism
-        if len(files) < cores:
+        if len(tasks) < cores:
             records = records.repartition(cores)
         self._name(name, self._keep(records))  # a snapshot is looked at more than once
 

@@ -8,6 +8,7 @@ with a `_fault`; a file that must be refused ends in one row that says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -17,14 +18,24 @@ from catalog.vocabulary import Format
 from lake.readers.archives import members_to_read
 from lake.readers.batches import refusal
 from lake.readers.contents import Content, check_kind
-from lake.readers.csv_files import read_csv
+from lake.readers.csv_files import open_csv
 from lake.readers.excel import read_xlsx
 from lake.readers.geojson import read_geojson
-from lake.readers.json_lines import read_json_lines
+from lake.readers.json_lines import JsonLines
+from lake.readers.parts import find_split, parts_of, read_part
 from lake.readers.reading import BATCH_ROWS, REFUSED, UNREADABLE, Reading
 from lake.store import LOCAL, Store
 
-__all__ = ["BATCH_ROWS", "REFUSED", "UNREADABLE", "Reading", "read"]
+__all__ = [
+    "BATCH_ROWS",
+    "REFUSED",
+    "UNREADABLE",
+    "Reading",
+    "find_split",
+    "parts_of",
+    "read",
+    "read_part",
+]
 
 
 def read(reading: Reading, path: str, name: str, store: Store = LOCAL) -> Iterator[pa.RecordBatch]:
@@ -50,9 +61,17 @@ def _contents(reading: Reading, delivered: Content) -> Iterable[Content]:
     return (delivered,)
 
 
+def _csv(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(open_csv(reading, content).steps())
+
+
+def _json_lines(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
+    return chain.from_iterable(JsonLines(reading, content).steps())
+
+
 _READERS: Mapping[Format, Callable[[Reading, Content], Iterator[pa.RecordBatch]]] = {
-    Format.CSV: read_csv,
+    Format.CSV: _csv,
     Format.XLSX: read_xlsx,
-    Format.JSON_LINES: read_json_lines,
+    Format.JSON_LINES: _json_lines,
     Format.GEOJSON: read_geojson,
 }

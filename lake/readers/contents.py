@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from catalog.errors import DeliveryRefused
 from catalog.vocabulary import Format
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 _HEAD = 4096
 
@@ -35,6 +38,11 @@ class Content:
 
         return cls(name, from_start)
 
+    @classmethod
+    def of_range(cls, path: Path, name: str, start: int, length: int) -> Content:
+        """So many bytes of the file at a local path, from byte `start` on."""
+        return cls(name, lambda: io.BufferedReader(_Range(path, start, length)))
+
     def held(self, max_bytes: int) -> Content:
         """The same bytes such that one can seek in them, held in memory where they must be."""
         with self.open() as stream:
@@ -53,6 +61,25 @@ class Content:
         """The first bytes; none when the file is empty."""
         with self.open() as stream:
             return stream.read(_HEAD)
+
+
+class _Range(io.RawIOBase):
+    def __init__(self, path: Path, start: int, length: int) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._file.seek(start)
+        self._left = length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        given = self._file.readinto(memoryview(buffer)[: self._left])
+        self._left -= given
+        return given
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def check_kind(content: Content, expected: Format) -> None:

@@ -26,7 +26,8 @@ from lake.readers.batches import record_json
 from lake.readers.contents import Content
 from lake.readers.reading import BATCH_ROWS, Reading
 from lake.readers.tabular import Grid
-from lake.readers.text import utf8_blocks
+from lake.readers.text import Utf8Blocks
+from lake.splits import Part
 
 RECORD_CHARACTERS = 16 << 20
 """A record longer than this is refused: a quote was opened and never closed."""
@@ -37,7 +38,7 @@ _EXACT_RECORDS = 64  # taken exactly after an irregular one before Arrow is trie
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
 
 
-def read_csv(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
+def open_csv(reading: Reading, content: Content) -> CsvRecords:
     """
     The records of a CSV file.
 
@@ -45,17 +46,31 @@ def read_csv(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
     quote cannot be read. A line of white space is no record. Refused: a quote that is still open
     at the end of the file, a header that does not match, text that is not in the encoding.
     """
-    exact = _ExactReader(_Lines(utf8_blocks(content, reading.encoding)), reading, content.name)
-    header = (record.cells or [record.text] for record in exact)
-    grid = Grid.under_header(reading, content.name, header)
+    exact = _ExactReader(Utf8Blocks(content, reading.encoding), reading, content.name)
+    grid = _under_header(reading, content, exact)
     exact.number = 0
-    return _Body(grid, exact).batches()
+    return CsvRecords(grid, exact)
+
+
+def open_csv_part(reading: Reading, head: Content, content: Content, part: Part) -> CsvRecords:
+    """The records of one part of a CSV file, whose header `head` is."""
+    above = _ExactReader(Utf8Blocks(head, reading.encoding, start=0), reading, head.name)
+    grid = _under_header(reading, head, above)
+    blocks = Utf8Blocks(content, reading.encoding, start=part.start)
+    exact = _ExactReader(blocks, reading, content.name)
+    exact.number = part.before
+    return CsvRecords(grid, exact)
+
+
+def _under_header(reading: Reading, content: Content, exact: _ExactReader) -> Grid:
+    header = (record.cells or [record.text] for record in exact)
+    return Grid.under_header(reading, content.name, header)
 
 
 class _Lines:
     """The physical lines of a text; `taken` are those since the last `begin`."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Utf8Blocks) -> None:
         self.block = b""
         self.at = 0
         self.taken: list[str] = []
@@ -65,12 +80,22 @@ class _Lines:
 
     def more(self) -> bool:
         """Whether a line is left; afterwards `block` has it at `at`."""
-        while self.at == len(self.block):
+        while self.is_at_end_of_block:
             block = next(self._blocks, None)
             if block is None:
                 return False
             self.block, self.at = block, 0
         return True
+
+    @property
+    def is_at_end_of_block(self) -> bool:
+        """Whether the next line is the first of a block, or there is none."""
+        return self.at == len(self.block)
+
+    @property
+    def offset(self) -> int:
+        """Where the next line begins in the file, in bytes."""
+        return self._blocks.offset(self.block, self.at)
 
     def begin(self) -> None:
         """Start a record."""
@@ -116,13 +141,13 @@ class _Record:
 class _ExactReader:
     """Records one by one, as the standard library parses them; `number` counts them."""
 
-    def __init__(self, lines: _Lines, reading: Reading, file: str) -> None:
+    def __init__(self, blocks: Utf8Blocks, reading: Reading, file: str) -> None:
         csv.field_size_limit(max(csv.field_size_limit(), RECORD_CHARACTERS))
-        self.lines = lines
+        self.lines = _Lines(blocks)
         self.number = 0
         self._delimiter = reading.delimiter
         self._file = file
-        self._parser = csv.reader(lines, delimiter=reading.delimiter, strict=True)
+        self._parser = csv.reader(self.lines, delimiter=reading.delimiter, strict=True)
 
     def __iter__(self) -> _ExactReader:
         return self
@@ -164,7 +189,7 @@ class _ExactReader:
         )
 
 
-class _Body:
+class CsvRecords:
     """The records after the header."""
 
     def __init__(self, grid: Grid, exact: _ExactReader) -> None:
@@ -173,15 +198,27 @@ class _Body:
         self._lines = exact.lines
         self._width = grid.layout.width
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def border(self) -> tuple[int, int] | None:
+        """
+        Where a part may begin: byte offset of the next record, and how many come before it.
+
+        None in the middle of a block, where it would cost more to know.
+        """
+        if self._lines.is_at_end_of_block or not self._exact.number:
+            return self._lines.offset, self._exact.number
+        return None
+
+    def steps(self) -> Iterator[Iterator[pa.RecordBatch]]:
+        """The batches of some records, then of the next ones; each step ends with a record."""
         patience = _EXACT_RECORDS
         while self._lines.more():
             end = self._end_of_run()
             if end - self._lines.at >= _RUN_BYTES or end == len(self._lines.block):
-                yield from self._fast(end)
+                yield self._fast(end)
                 patience = _EXACT_RECORDS
             else:
-                yield from self._exactly(patience)
+                yield self._exactly(patience)
                 patience = min(2 * patience, BATCH_ROWS)
 
     def _end_of_run(self) -> int:
@@ -210,7 +247,11 @@ class _Body:
             elif record.cells is not None:
                 rows.append(record.cells)
                 numbers.append(self._exact.number)
-            if len(rows) + len(faults) >= records or self._lines.block is not block:
+            if (
+                len(rows) + len(faults) >= records
+                or self._lines.is_at_end_of_block
+                or self._lines.block is not block
+            ):
                 break
         return self._grid.rows(rows, numbers, faults)
 

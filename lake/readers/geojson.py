@@ -15,7 +15,7 @@ from lake.readers.batches import Batches, record_json
 from lake.readers.contents import Content
 from lake.readers.json_records import JsonRecord, Mapper, NotReadable, decode, in_columns
 from lake.readers.reading import Reading
-from lake.readers.text import utf8_blocks
+from lake.readers.text import Utf8Blocks
 from lake.readers.wkt import to_wkt
 
 MAX_BYTES = 256 << 20
@@ -53,7 +53,7 @@ def read_geojson(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]
 def _text(reading: Reading, content: Content) -> str:
     blocks: list[bytes] = []
     size = 0
-    for block in utf8_blocks(content, reading.encoding):
+    for block in Utf8Blocks(content, reading.encoding):
         size += len(block)
         if size > MAX_BYTES:
             raise DeliveryRefused(

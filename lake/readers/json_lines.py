@@ -17,34 +17,41 @@ from lake.readers.contents import Content
 from lake.readers.json_records import JsonRecord, Mapper, NotReadable, decode, in_columns
 from lake.readers.json_template import Template
 from lake.readers.reading import Reading
-from lake.readers.text import utf8_blocks
+from lake.readers.text import Utf8Blocks
+from lake.splits import Part
 
 
-def read_json_lines(reading: Reading, content: Content) -> Iterator[pa.RecordBatch]:
+class JsonLines:
     """
     The records of a file of JSON lines; a line of white space is no record.
 
     A line that is no object, that `json_records.decode` does not read, or that nests a value in a
     column cannot be read. Values are the text that stands there; null and `""` are null.
+
+    With `part` the content is that part of the file.
     """
-    lines = _Lines(reading, content.name)
-    for block in utf8_blocks(content, reading.encoding):
-        yield from lines.batches(block)
 
-
-class _Lines:
-    """Reads the blocks of one file in order."""
-
-    def __init__(self, reading: Reading, file: str) -> None:
+    def __init__(self, reading: Reading, content: Content, part: Part | None = None) -> None:
         self._reading = reading
-        self._mapper = Mapper(reading, file)
-        self._batches = Batches(reading, file)
+        start = part.start if part else None
+        self._blocks = Utf8Blocks(content, reading.encoding, start=start, cr=False)
+        self._mapper = Mapper(reading, content.name)
+        self._batches = Batches(reading, content.name)
         self._template: Template | None = None
-        self._number = 0
+        self._number = part.before if part else 0
         self._exact: dict[int, JsonRecord] = {}
         self._faults: dict[int, str] = {}
 
-    def batches(self, block: bytes) -> Iterator[pa.RecordBatch]:
+    @property
+    def border(self) -> tuple[int, int]:
+        """Where a part may begin: byte offset of the next line, and how many records before it."""
+        return self._blocks.end, self._number
+
+    def steps(self) -> Iterator[Iterator[pa.RecordBatch]]:
+        """The batches of some lines, then of the next ones."""
+        return map(self._alike, self._blocks)
+
+    def _alike(self, block: bytes) -> Iterator[pa.RecordBatch]:
         """The batches of a block of whole lines."""
         if self._template is None:
             self._learn(block.partition(b"\n")[0])

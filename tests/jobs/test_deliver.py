@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -27,6 +29,7 @@ from lake.entries import Entry
 from lake.landing import Landing
 from lake.leases import Leases
 from lake.ledger import Ledger, Verdict
+from lake.readers import find_split, text
 from lake.settings import Settings
 from lake.state import open_state
 
@@ -148,6 +151,28 @@ def test_a_delivery_with_a_manifest_lands_with_its_bytes_and_record(city: City) 
         b"one",
         b"two",
     ]
+    assert city.landing.read_deliveries() == [landed]
+
+
+def test_the_borders_of_a_large_text_file_are_found_once_and_kept(city: City) -> None:
+    header = ",".join(c.name for c in city.catalog.get("population.household_register").columns)
+    content = f"{header}\n{'x' * 90}\n{'x' * 90}\n{'x' * 90}\n".encode()
+    small_parts = partial(find_split, larger_than=200, part_bytes=150)
+    with (
+        mock.patch.object(text, "BLOCK_BYTES", 100),
+        mock.patch("jobs.door.find_split", side_effect=small_parts) as finding,
+    ):
+        city.send(REGISTER, a=content, b=b"small")
+        assert city.only().outcome is Outcome.LANDED
+        assert city.only().outcome is Outcome.ALREADY
+
+    assert finding.call_count == 2  # once a file
+    (landed,) = city.ledger.pending(None)
+    large, small = landed.files
+    assert large.split is not None
+    assert large.split.borders[0] == (len(header) + 1, 0)
+    assert large.split.borders[1][1] in (1, 2)
+    assert small.split is None
     assert city.landing.read_deliveries() == [landed]
 
 

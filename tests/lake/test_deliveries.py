@@ -21,6 +21,7 @@ from lake.deliveries import (
     receipt,
     utc_now,
 )
+from lake.splits import Split
 
 DAY = date(2025, 3, 3)
 HASHES = st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), max_size=4)
@@ -92,6 +93,15 @@ def test_a_delivery_survives_json() -> None:
     made = delivery("population.person", "a" * 64, "b" * 64)
 
     assert Delivery.of(json.loads(json.dumps(made.document()))) == made
+
+
+def test_where_a_file_may_be_parted_survives_json_and_is_absent_elsewhere() -> None:
+    plain = delivery("population.person", "a" * 64)
+    split = Split("0123456789abcdef", ((7, 0), (70_000_000, 500_000)))
+    made = replace(plain, files=(replace(plain.files[0], split=split),))
+
+    assert Delivery.of(json.loads(json.dumps(made.document()))) == made
+    assert "split" not in plain.document()["files"][0]
 
 
 def test_a_record_whose_files_were_changed_is_not_believed() -> None:

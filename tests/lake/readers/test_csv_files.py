@@ -170,10 +170,10 @@ def _by_path(text: str, run_bytes: int, columns: tuple[str, ...]) -> list[Row]:
 
 
 def _exactly(text: str, columns: tuple[str, ...] = ("a", "b", "c")) -> list[Row]:
-    def nothing(body: csv_files._Body) -> int:
+    def nothing(body: csv_files.CsvRecords) -> int:
         return -1
 
-    with mock.patch.object(csv_files._Body, "_end_of_run", nothing):
+    with mock.patch.object(csv_files.CsvRecords, "_end_of_run", nothing):
         return _by_path(text, 1, columns)
 
 
@@ -220,10 +220,10 @@ def test_what_the_standard_library_writes_is_read_back(
 
 
 def test_the_fast_path_is_the_one_that_reads_regular_text(tmp_path: Path) -> None:
-    def never(body: csv_files._Body, records: int) -> None:
+    def never(body: csv_files.CsvRecords, records: int) -> None:
         raise AssertionError("the exact path was taken")
 
-    with mock.patch.object(csv_files._Body, "_exactly", never):
+    with mock.patch.object(csv_files.CsvRecords, "_exactly", never):
         rows = read_text(tmp_path, 'a,b,c\n1,"2,\n",3\r\n4,5\n6,7,8\n')
 
     assert values(rows, "a", "_fault") == [

@@ -233,7 +233,7 @@ def test_both_paths_give_the_same_rows_of_lines_written_alike(
 def test_the_fast_path_is_the_one_that_reads_lines_written_alike(tmp_path: Path) -> None:
     text = '{"a":"x","b":1}\n{"a": null, "b":"2"}\n'
 
-    with mock.patch("lake.readers.json_lines._Lines._mixed", side_effect=AssertionError):
+    with mock.patch("lake.readers.json_lines.JsonLines._mixed", side_effect=AssertionError):
         rows = read_text(tmp_path, text)
 
     assert values(rows, "a", "b") == [("x", "1"), (None, "2")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from catalog.errors import DeliveryRefused
 from lake.readers import Reading, text
 from lake.readers.contents import Content
-from lake.readers.text import utf8_blocks
+from lake.readers.text import Utf8Blocks
 from tests.lake.readers.making import reading, refused, rows_of, steady, values, written
 
 GB = reading("a", ("b", "姓名"), encoding="gb18030")
@@ -20,7 +20,7 @@ UTF8 = reading("a", ("b", "姓名"))
 
 def blocks(content: bytes, encoding: str, block_bytes: int = 1 << 20) -> list[bytes]:
     with mock.patch.object(text, "BLOCK_BYTES", block_bytes):
-        return list(utf8_blocks(Content("x", lambda: io.BytesIO(content)), encoding))
+        return list(Utf8Blocks(Content("x", lambda: io.BytesIO(content)), encoding))
 
 
 def test_four_byte_characters_of_gb18030_survive(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_offset_and_line_are_counted_through_blocks() -> None:
         mock.patch.object(text, "BLOCK_BYTES", 64),
         pytest.raises(DeliveryRefused, match=r"offset 4000 \(line 1001\)"),
     ):
-        list(utf8_blocks(Content("x", lambda: io.BytesIO(content)), "gb18030"))
+        list(Utf8Blocks(Content("x", lambda: io.BytesIO(content)), "gb18030"))
 
 
 def test_gb18030_where_utf_8_is_expected_is_refused_and_said(tmp_path: Path) -> None:
