@@ -35,6 +35,7 @@ from lake.entries import Entry
 from lake.landing import Landing
 from lake.leases import PATIENCE, Leases
 from lake.ledger import Ledger
+from lake.s3 import while_it_answers
 from lake.settings import Settings
 from lake.state import opened
 from lake.tables import Tables
@@ -133,7 +134,7 @@ def run(
                 selection=selection,
                 engine=own,
             )
-    with opened(settings.state_url) as state:
+    with while_it_answers(settings.s3), opened(settings.state_url) as state:
         context = Context(
             settings,
             catalog,

@@ -31,7 +31,7 @@ def examine_fences(root: str, store: Store, fences: Mapping[str, Fence]) -> dict
     """
     Try each way of writing below `root`, an S3 URL, and clear away what it wrote.
 
-    `EnvironmentProblem` when the endpoint does not answer or refuses.
+    `TryAgain` when the endpoint does not answer, `EnvironmentProblem` when it refuses.
     """
     place = f"{root}/{PROBES}/{uuid4().hex}"
     try:

@@ -6,6 +6,7 @@ Each library that reads or writes there has words of its own for the same five t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from catalog.errors import EnvironmentProblem
+from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
 if TYPE_CHECKING:
     import urllib3
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 
 SCHEME = "s3"
 SECONDS = 60.0
-TRIES = 3
+TRIES = 5
+"""How often it is asked again, after 0, 1, 2, 4 and 8 seconds: it may just be starting."""
+
+BUSY = ("InternalError", "ServiceUnavailable", "SlowDown")
+"""What an endpoint says that may do it later."""
+
+LOST = re.compile(
+    r"Generic S3 error|error sending request|Could not (establish connection|connect)"
+    r"|Connection(Error| error| refused| reset)|AWSClientIOException|SdkClientException"
+    r"|NoHttpResponseException|Unable to execute HTTP request",
+)
+"""What delta-rs, DuckDB and S3A say of one that is gone."""
 
 LEFT = timedelta(days=1)
 """An upload in parts that was begun so long ago is a leftover of a killed process."""
@@ -99,7 +111,7 @@ def connections(*, seconds: float = SECONDS, tries: int = TRIES) -> urllib3.Pool
     """HTTP connections that try again, unless `tries` is 0, when the server stumbles."""
     import urllib3
 
-    retries = urllib3.Retry(total=tries, backoff_factor=0.2, status_forcelist=(500, 502, 503))
+    retries = urllib3.Retry(total=tries, backoff_factor=0.5, status_forcelist=(500, 502, 503))
     return urllib3.PoolManager(timeout=seconds, retries=retries if tries else False)
 
 
@@ -132,21 +144,64 @@ def split_folder(url: str) -> tuple[str, str]:
 
 @contextmanager
 def answering(place: str) -> Iterator[None]:
-    """`EnvironmentProblem` when the endpoint does not answer, or answers that it will not."""
+    """`TryAgain` when the endpoint does not answer, `EnvironmentProblem` when it refuses."""
     import urllib3
     from minio.error import MinioException, S3Error
 
     try:
         yield
     except S3Error as error:
+        if error.code in BUSY:
+            raise TryAgain(f"{place}: S3 says {error.code} ({error.message}); try again") from error
         raise EnvironmentProblem(
             f"{place}: S3 says {error.code} ({error.message}); check the login and the bucket"
         ) from error
     except (MinioException, urllib3.exceptions.HTTPError) as error:
         why = str(getattr(error, "reason", None) or error).splitlines()[0]
-        raise EnvironmentProblem(
-            f"{place}: S3 does not answer ({why}); check the endpoint, or run `redcliff up`"
+        raise TryAgain(
+            f"{place}: S3 does not answer ({why}); check the endpoint, or run `redcliff up`, "
+            "then try again"
         ) from error
+
+
+@contextmanager
+def while_it_answers(s3: S3 | None) -> Iterator[None]:
+    """
+    `TryAgain` in place of an engine's own error that comes of an S3 that went away.
+
+    Each library tells it in words of its own; what was committed stands.
+    """
+    try:
+        yield
+    except RedcliffError:
+        raise
+    except Exception as error:
+        if s3 is None or not (_tells_of_a_lost_server(error) or _is_silent(s3)):
+            raise
+        raise TryAgain(
+            f"S3 at {s3.endpoint} did not answer in the middle of it ({type(error).__name__}); "
+            "what was done stands, and the same command goes on from there: try again"
+        ) from error
+
+
+def _tells_of_a_lost_server(error: BaseException | None) -> bool:
+    while error is not None:
+        if LOST.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_silent(s3: S3) -> bool:
+    import urllib3
+
+    try:
+        s3.client(seconds=5, tries=0).list_buckets()
+    except urllib3.exceptions.HTTPError:
+        return True
+    except Exception:  # it refuses, and so it answers
+        return False
+    return False
 
 
 def sweep_uploads(s3: S3, url: str, *, left: timedelta = LEFT) -> int:

@@ -37,7 +37,6 @@ def told_by(module: str, stack: Stack, *words: str) -> Any:
         [sys.executable, "-m", f"tests.stack.{module}", s3.endpoint, s3.access_key, secret, *words],
         capture_output=True,
         text=True,
-        timeout=500,
         stdin=subprocess.DEVNULL,
         cwd=REPOSITORY,
         env={**os.environ, "TZ": "UTC"},  # Python's collect() gives local times

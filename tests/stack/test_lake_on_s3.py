@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from catalog.errors import EnvironmentProblem, LedgerBroken
+from catalog.errors import EnvironmentProblem, LedgerBroken, TryAgain
 from catalog.vocabulary import Mode
 from jobs.profile import settle
 from jobs.query import query_on_trino
@@ -145,7 +145,7 @@ def test_a_wrong_login_is_told_without_the_secret(s3: S3, root: str) -> None:
 def test_a_silent_endpoint_is_told(root: str) -> None:
     nobody = S3("http://127.0.0.1:1", "redcliff", "secret")
 
-    with pytest.raises(EnvironmentProblem, match=r"S3 does not answer .*redcliff up"):
+    with pytest.raises(TryAgain, match=r"S3 does not answer .*redcliff up.*try again"):
         Landing.at(root, Store(nobody)).read_deliveries()
 
 
