@@ -443,6 +443,32 @@ def up(
 
 
 @app.command()
+def pack(
+    out: Annotated[Path | None, typer.Option(help="The archive; else redcliff-env.tar.gz.")] = None,
+    json_: Json = False,
+) -> int:
+    """Pack what Spark's executors need beside a Python, for the profile's `spark.archive`."""
+    from lake.executors import ARCHIVE, pack
+
+    with _progress().step("packing"):
+        packed = pack(out or Path(ARCHIVE))
+    label = packed.label
+    answer(
+        json_,
+        {
+            "path": str(packed.path),
+            "files": packed.files,
+            "bytes": packed.bytes,
+            "unpacked": packed.unpacked,
+            **asdict(label),
+        },
+        f"{packed.path}: {packed.bytes / 1e6:.1f} MB, {packed.files} files, unpacked "
+        f"{packed.unpacked / 1e6:.1f} MB, for {label.python} on {label.platform}",
+    )
+    return 0
+
+
+@app.command()
 def down(home: Home = None, json_: Json = False) -> int:
     """Stop the servers that `up` started; data and logs stay."""
     from jobs.up import down

@@ -29,13 +29,20 @@ class SparkMaster:
     Where Spark runs: `local[*]`, `spark://HOST:PORT`, `yarn` or `k8s://…`.
 
     `conf` are further settings of Spark, which win over redcliff's own. `python` is the
-    interpreter of the executors, which must find redcliff's packages.
+    interpreter of the executors, which must find redcliff's packages, unless `archive` (of
+    `redcliff pack`, a path or a URL) brings them.
     """
 
     master: str = LOCAL_MASTER
     secret: str | None = field(default=None, repr=False)
     conf: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
+    archive: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the executors are the driver's own process."""
+        return self.master.startswith("local")
 
     @property
     def is_here(self) -> bool:
@@ -84,6 +91,7 @@ class _Spark(_Section):
     secret_file: Path | None = None
     conf: dict[str, str | int | float | bool] = {}
     python: str | None = None
+    archive: str | None = None
 
 
 class _Trino(_Section):
@@ -116,6 +124,7 @@ def spark_master(value: Any, home: Path) -> SparkMaster:
         _secret("spark", home / section.secret_file) if section.secret_file else None,
         {key: _spark_value(item) for key, item in section.conf.items()},
         section.python,
+        section.archive and _placed(section.archive, home),
     )
 
 
@@ -144,6 +153,10 @@ def read_section(name: str, kind: type[M], value: Any) -> M:
         key = ".".join(str(part) for part in (name, *first["loc"]))
         known = ", ".join(kind.model_fields)
         raise UsageError(f"{key}: {first['msg']}; known: {known}") from error
+
+
+def _placed(place: str, home: Path) -> str:
+    return place if "://" in place else str(home / Path(place).expanduser())
 
 
 def _secret(section: str, path: Path) -> str:

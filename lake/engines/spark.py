@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import threading
@@ -25,13 +26,14 @@ from pyspark.errors import PySparkException, PySparkRuntimeError
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
-from catalog.errors import RedcliffError, TryAgain, UsageError
+from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain, UsageError
 from lake.addresses import SparkMaster
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.complaints import cleaned, overtime
 from lake.engines.log_store import CLASS as LOG_STORE
 from lake.engines.rendering import render
+from lake.executors import FOLDER, check_archive, python_name
 from lake.readers.records import Records
 from lake.s3 import S3
 from lake.splits import Part
@@ -118,6 +120,12 @@ TASKS = pa.schema(
 )
 """What each task of reading is told; without a part it reads the whole file."""
 
+EXECUTORS_LACK = re.compile(
+    r"No module named '\w+'?|PyArrow >= [\d.]+ must be installed|Cannot run program [^\s:]+"
+    r"|Python in worker has different version"
+)
+"""What an executor says whose Python is not ours, or lacks our packages."""
+
 SMALL_TABLE_ROWS = 200_000
 """A table of so many rows is read and merged faster by delta-rs than Spark plans to do it."""
 
@@ -151,7 +159,8 @@ def start_session(
     # It prints every failing query with the values it failed on; errors reach people elsewhere.
     logging.getLogger("SQLQueryContextLogger").disabled = True
     os.environ["JAVA_HOME"] = str(java_home)
-    os.environ["PYSPARK_PYTHON"] = where.python or sys.executable
+    packed = {} if where.is_local or where.archive is None else _packed(where.archive)
+    os.environ["PYSPARK_PYTHON"] = where.python or (python_name() if packed else sys.executable)
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     if logins := _logins(where, store.s3):
         secrets = scratch / "secrets.conf"
@@ -162,7 +171,7 @@ def start_session(
         os.environ["PYSPARK_SUBMIT_ARGS"] = shlex.join(words)
     builder: Any = SparkSession.builder
     builder = builder.master(where.master).appName("redcliff")
-    settings = SETTINGS | _storage(store.s3)
+    settings = SETTINGS | _storage(store.s3) | packed
     if where.is_here:
         os.environ["SPARK_LOCAL_HOSTNAME"] = "localhost"
         settings |= {"spark.driver.host": LOOPBACK, "spark.driver.bindAddress": LOOPBACK}
@@ -188,6 +197,14 @@ def start_session(
             "doctor --engine spark` tells; else the same command tries again"
         ) from error
     return session
+
+
+def _packed(archive: str) -> dict[str, str]:
+    """What makes executors unpack the archive of `redcliff pack` and import from it."""
+    if "://" not in archive:
+        check_archive(Path(archive))
+        archive = Path(archive).as_uri()
+    return {"spark.archives": f"{archive}#{FOLDER}", "spark.executorEnv.PYTHONPATH": FOLDER}
 
 
 def _storage(s3: S3 | None) -> dict[str, str]:
@@ -452,6 +469,12 @@ class SparkEngine:
                 raise TryAgain(
                     "Spark has ended in the middle of it: killed, out of memory, or sent away by "
                     "its cluster; what was done stands, and the same command goes on from there"
+                ) from error
+            if found := EXECUTORS_LACK.search(str(error)):
+                raise EnvironmentProblem(
+                    f"Spark's executors cannot read files: {found[0]}; run `redcliff pack` and "
+                    "name its archive in the profile (spark.archive), and their Python "
+                    "(spark.python) where it is not called as this one"
                 ) from error
             raise
 
