@@ -85,7 +85,7 @@ def test_an_archive_of_other_code_is_not_given_to_executors(
     path = pack(tmp_path / "env.tar.gz").path
     monkeypatch.setattr(executors, "PACKAGES", ("catalog",))
 
-    with pytest.raises(EnvironmentProblem, match="packed with other code than .*redcliff pack"):
+    with pytest.raises(EnvironmentProblem, match=r"packed with other code than .*redcliff pack"):
         check_archive(path)
 
 
