@@ -105,7 +105,7 @@ def check_archive(path: Path) -> None:
     """`EnvironmentProblem` when this archive is none, or was packed from other code or packages."""
     remedy = "run `redcliff pack` and name its archive in the profile: spark.archive"
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             member = archive.next()
             content = archive.extractfile(member) if member and member.name == LABEL else None
             told = json.loads(content.read()) if content else None

@@ -45,6 +45,12 @@ def test_settings_of_spark_are_written_as_spark_writes_them(home: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("url", ["s3://city/env.tar.gz", "hdfs://name/env.tar.gz"])
+def test_the_archive_of_executors_lies_in_the_home_or_behind_a_url(home: Path, url: str) -> None:
+    assert spark_master({"archive": "env.tar.gz"}, home).archive == str(home / "env.tar.gz")
+    assert spark_master({"archive": url}, home).archive == url
+
+
 @pytest.mark.parametrize(
     ("master", "here"),
     [

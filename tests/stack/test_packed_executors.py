@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from packaging.requirements import Requirement
 
 from jobs.stack.component import Stack
-from lake.executors import pack, python_name
+from lake.executors import DISTRIBUTIONS, pack, python_name
 from lake.landing import Landing
 from lake.readers import find_split, text
 from lake.store import Store
@@ -20,6 +22,17 @@ from tests.stack.spark_packed import HOW
 from tests.stack.sparks import told_by
 
 pytestmark = pytest.mark.stack
+
+
+def test_what_the_packed_packages_need_is_packed_too() -> None:
+    needed = {
+        requirement.name
+        for name in DISTRIBUTIONS
+        for requirement in map(Requirement, requires(name) or ())
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+
+    assert needed <= set(DISTRIBUTIONS)
 
 
 @pytest.fixture
