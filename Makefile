@@ -15,10 +15,10 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
-.PHONY: help setup demo test nightly cluster airflow stack-test check golden lock clean
+.PHONY: help setup demo test nightly nightly-stack cluster airflow stack-test check golden lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMPS)/dev $(STAMPS)/tools ## install everything, Spark too: Java if there is none, Delta's jars
 
@@ -35,12 +35,16 @@ nightly: setup ## both engines with ten times the city, deliveries in any order,
 	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py \
 	tests/stories/test_a_run_killed_at_any_moment.py tests/stories/test_two_runs_at_once.py
 
+nightly-stack: setup cluster ## Spark under Airflow, and 50 rounds of two writers on S3: an hour
+	REDCLIFF_ROUNDS=50 $(BIN)/python -m pytest --timeout 7200 -m stack \
+	tests/stack/test_airflow_on_spark.py tests/stack/test_runs_at_once_on_s3.py
+
 cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow
 
 airflow: $(STAMPS)/airflow ## install Airflow and PostgreSQL, for `redcliff up --with airflow`
 
 stack-test: setup cluster ## start those servers on free ports and test against them
-	$(BIN)/python -m pytest -m stack $(or $(ARGS),tests)
+	$(BIN)/python -m pytest -m "stack and not nightly" $(or $(ARGS),tests)
 
 check: $(STAMPS)/dev ## format, lint, types, layers, contracts
 	$(BIN)/ruff format --check --quiet .

@@ -17,7 +17,7 @@ import pytest
 from catalog.catalog import Catalog
 from tests.stack.scheduled import DAYS, Scheduled, make_scheduled
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.nightly]
 
 SCALE = 0.001
 DEPARTMENTS = ("court", "market_regulation")

@@ -19,7 +19,7 @@ from tests.stories.processes import ended_well, put_to_sleep
 
 pytestmark = pytest.mark.stack
 
-ROUNDS = int(os.environ.get("REDCLIFF_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("REDCLIFF_ROUNDS", "4"))
 """A day each, on which both want to load the same deliveries."""
 
 SEED = 7
