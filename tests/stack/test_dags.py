@@ -41,10 +41,12 @@ print(json.dumps({"seconds": seconds, "dags": {
 """
 
 
-def read(file: Path, home: Path, **environ: str) -> tuple[dict[str, Any], str]:
+def read(
+    file: Path, home: Path, *, script: str = READ, **environ: str
+) -> tuple[dict[str, Any], str]:
     """What Airflow finds in a DAG file, and what was said."""
     done = subprocess.run(
-        [sys.executable, "-c", READ, str(file)],
+        [sys.executable, "-c", script, str(file)],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(home / "airflow"),
@@ -185,6 +187,32 @@ assert str(old) not in opened and str(new) in opened
 assert look(str(inbox), seen, 300)[str(old)] != seen[str(old)]
 assert look(str(inbox / "none"), {}, 300) == {}
 """
+
+
+FIRST_RUNS = """
+import json, runpy, sys
+from datetime import datetime
+import airflow.providers.standard.operators.hitl
+import airflow.timetables.trigger as trigger
+from airflow.sdk import DAG
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+found = [one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG)]
+trigger.utcnow = lambda: datetime.fromisoformat("2026-03-02T16:10:00+00:00")
+# Through JSON, as the scheduler's own database keeps it.
+kept = {d.dag_id: json.loads(json.dumps(encode_timetable(d.timetable))) for d in found}
+timed = {name: decode_timetable(one) for name, one in kept.items() if "Cron" in str(one)}
+print(json.dumps({name: one._calc_first_run().isoformat() for name, one in timed.items()}))
+"""
+
+
+def test_a_site_that_is_set_up_in_the_night_runs_nothing_for_the_day_before(tmp_path: Path) -> None:
+    # It is ten minutes past midnight in the city.
+    first, _ = read(REPOSITORY / "dags" / "redcliff.py", tmp_path, script=FIRST_RUNS)
+
+    assert first.pop("upkeep") == "2026-03-02T22:30:00+00:00"
+    assert len(first) > 10
+    assert set(first.values()) == {"2026-03-03T16:00:00+00:00"}
 
 
 def test_the_watcher_looks_only_where_something_may_have_changed(tmp_path: Path) -> None:
