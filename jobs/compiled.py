@@ -13,14 +13,18 @@ import os
 import pickle
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import catalog
 from catalog.catalog import MODELS, SCHEMAS, Catalog
+from catalog.compile.manifest import files_hash
 from catalog.departments import FILE as DEPARTMENTS
 from catalog.errors import EnvironmentProblem
 from lake.toolchain import cache_folder, make_folder
+
+READ = (f"{SCHEMAS}/**/*", f"{MODELS}/**/*", str(DEPARTMENTS))
+"""The files of a site that a catalogue, and the hash that it carries, follow from."""
 
 
 def load_catalog(site: Path, environ: Mapping[str, str] = os.environ) -> Catalog:
@@ -45,24 +49,10 @@ def load_catalog(site: Path, environ: Mapping[str, str] = os.environ) -> Catalog
 
 
 def _hash(site: Path) -> bytes:
-    """SHA-256, in hexadecimal digits, over all that a read catalogue follows from."""
-    digest = hashlib.sha256(f"{sys.version} {site}\n".encode())
-    for file in _files(site):
-        digest.update(f"{file}\n".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest().encode()
-
-
-def _files(site: Path) -> Iterator[Path]:
-    roots = [site / SCHEMAS, site / MODELS, *(Path(root) for root in catalog.__path__)]
-    yield from sorted(
-        file
-        for root in roots
-        for file in root.rglob("*")
-        if file.is_file() and file.suffix != ".pyc"
-    )
-    if (site / DEPARTMENTS).is_file():
-        yield site / DEPARTMENTS
+    """What stands, in hexadecimal digits, for all that a read catalogue follows from."""
+    code = Path(catalog.__path__[0])
+    follows = sys.version, site, files_hash(site, READ), files_hash(code, ("**/*.py",))
+    return hashlib.sha256(repr(follows).encode()).hexdigest().encode()
 
 
 def _kept(file: Path, wanted: bytes) -> bytes | None:
@@ -72,11 +62,11 @@ def _kept(file: Path, wanted: bytes) -> bytes | None:
             about = os.fstat(opened.fileno())
             if about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 return None
-            found, sound, held = (opened.readline().rstrip(), opened.readline(), opened.read())
+            found, sound, held = opened.readline(), opened.readline(), opened.read()
     except OSError:
         return None
     is_whole = sound.rstrip() == hashlib.sha256(held).hexdigest().encode()
-    return held if found == wanted and is_whole else None
+    return held if found.rstrip() == wanted and is_whole else None
 
 
 def _keep(file: Path, wanted: bytes, held: bytes) -> None:
@@ -85,7 +75,9 @@ def _keep(file: Path, wanted: bytes, held: bytes) -> None:
     sound = hashlib.sha256(held).hexdigest().encode()
     try:
         make_folder(file.parent)
-        with os.fdopen(os.open(aside, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as opened:
+        with os.fdopen(
+            os.open(aside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb"
+        ) as opened:
             opened.writelines([wanted, b"\n", sound, b"\n", held])
         aside.replace(file)
     except (OSError, EnvironmentProblem):

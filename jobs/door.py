@@ -27,7 +27,6 @@ from lake.folders import KnownFolder, known_folders, remember
 from lake.landing import Landing
 from lake.leases import Lease
 from lake.ledger import Ledger, rebuild
-from lake.readers import Reading, find_split
 from lake.settings import Settings
 
 TICK_SECONDS = 1.0
@@ -107,9 +106,8 @@ class Door:
         self._read: dict[str, tuple[str, str]] = {}
         self._named: dict[str, list[Contract]] = {}
         for contract in catalog.sources():
-            self._named.setdefault(contract.id, []).append(contract)
-        for contract in catalog.sources():
-            self._named.setdefault(contract.dataset, []).append(contract)
+            for name in (contract.id, contract.dataset):
+                self._named.setdefault(name, []).append(contract)
 
     def receive(self, found: DeliveryFolder) -> DeliverRow:
         """Land the delivery in the folder, or say why not."""
@@ -227,6 +225,9 @@ class Door:
         if entry is not None and entry.delivery.revision > 0:
             known = {file.sha256: file.split for file in entry.delivery.files}
             return [replace(file, split=known[file.sha256]) for file in files]
+        # Readers bring Arrow along, which takes longer to import than an inbox to look at.
+        from lake.readers import Reading, find_split
+
         reading = Reading.of(contract)
         return [replace(f, split=find_split(reading, found.path / f.name)) for f in files]
 

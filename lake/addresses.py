@@ -124,7 +124,7 @@ def spark_master(value: Any, home: Path) -> SparkMaster:
         _secret("spark", home / section.secret_file) if section.secret_file else None,
         {key: _spark_value(item) for key, item in section.conf.items()},
         section.python,
-        section.archive and _placed(section.archive, home),
+        section.archive and placed(section.archive, home),
     )
 
 
@@ -155,8 +155,9 @@ def read_section(name: str, kind: type[M], value: Any) -> M:
         raise UsageError(f"{key}: {first['msg']}; known: {known}") from error
 
 
-def _placed(place: str, home: Path) -> str:
-    return place if "://" in place else str(home / Path(place).expanduser())
+def placed(place: str, folder: Path) -> str:
+    """A URL as it is, a path from `folder`."""
+    return place if "://" in place else str(folder / Path(place).expanduser())
 
 
 def _secret(section: str, path: Path) -> str:

@@ -1,5 +1,5 @@
 """
-Whether an S3 endpoint honours If-None-Match, in each way in which redcliff writes there (ADR 0010).
+Whether an S3 endpoint honours If-None-Match, in each way in which redcliff writes there (ADR 0013).
 
 Some endpoints take the header and overwrite all the same; nothing tells but a try.
 """

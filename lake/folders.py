@@ -50,6 +50,6 @@ def remember(state: sa.Engine, read: Mapping[str, tuple[str, str]]) -> None:
         for place, (content, id_) in read.items()
     ]
     with writing(state, durable=False) as connection:
-        for row in rows:
-            connection.execute(folders.delete().where(folders.c.place == row["place"]))
+        places = [{"known": place} for place in read]
+        connection.execute(folders.delete().where(folders.c.place == sa.bindparam("known")), places)
         connection.execute(folders.insert(), rows)

@@ -22,6 +22,7 @@ from lake.addresses import (
     THIS_MACHINE,
     SparkMaster,
     TrinoAddress,
+    placed,
     s3_address,
     spark_master,
     trino_address,
@@ -112,10 +113,10 @@ def load_settings(
     profile = profile or environ.get("REDCLIFF_PROFILE")
     values = {**DEFAULTS, **served, **_read_profile(site, profile)}
     for key in PLACES:
-        values[key] = _placed(values[key], home)
+        values[key] = placed(str(values[key]), home)
     for key in KEYS:
         if given := environ.get(f"REDCLIFF_{key.upper()}"):
-            values[key] = _placed(given, Path.cwd()) if key in PLACES else given
+            values[key] = placed(given, Path.cwd()) if key in PLACES else given
     _make_home(home)
     return Settings(
         home=home,
@@ -194,11 +195,6 @@ def _read_profile(site: Path, profile: str | None) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value is not None}
 
 
-def _placed(value: Any, folder: Path) -> str:
-    text = str(value)
-    return text if "://" in text else str(folder / Path(text).expanduser())
-
-
 def _seconds(value: Any) -> int:
     text = str(value)
     if not text.isdecimal():
@@ -223,7 +219,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _lineage(value: Any, home: Path) -> str | None:
-    return None if value is None else _placed(value, home)
+    return None if value is None else placed(str(value), home)
 
 
 def _section(value: Any) -> Mapping[str, Any]:

@@ -1,8 +1,8 @@
 """
 Where a large text file may be parted, so that several tasks read it at once.
 
-What decides is found once, when the file is landed (`lake.readers.borders`), and is kept with the
-delivery's record.
+It is found once, when the file is delivered (`lake.readers.parts`), and kept with the delivery's
+record.
 """
 
 from __future__ import annotations

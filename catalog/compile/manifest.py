@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +93,13 @@ class Manifest:
         )
 
 
-def files_hash(site: Path) -> str:
-    """SHA-256 over names and bytes of all files of the site that the manifest follows from."""
+def files_hash(folder: Path, patterns: Sequence[str] = PATTERNS) -> str:
+    """SHA-256 over names and bytes of the files that `patterns` find: those of the manifest."""
     digest = hashlib.sha256()
-    for file in sorted({file for pattern in PATTERNS for file in site.glob(pattern)}):
+    found = {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
+    for file in sorted(found):
         held = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(site).as_posix()} {held}\n".encode())
+        digest.update(f"{file.relative_to(folder).as_posix()} {held}\n".encode())
     return digest.hexdigest()
 
 

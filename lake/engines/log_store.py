@@ -1,5 +1,5 @@
 """
-Delta's log store for Spark on S3, compiled on this machine from `logstore/` (ADR 0010).
+Delta's log store for Spark on S3, compiled on this machine from `logstore/` (ADR 0013).
 
 The compiler is Janino, which Spark has with it, so that no JDK is needed; it takes a second, once.
 """

@@ -209,7 +209,7 @@ def _packed(archive: str) -> dict[str, str]:
 
 def _storage(s3: S3 | None) -> dict[str, str]:
     """
-    S3 through S3A, with commits by a conditional PUT: who comes second is told so (ADR 0010).
+    S3 through S3A, with commits by a conditional PUT: who comes second is told so (ADR 0013).
     """
     if s3 is None:
         return {}
@@ -470,7 +470,9 @@ class SparkEngine:
                     "Spark has ended in the middle of it: killed, out of memory, or sent away by "
                     "its cluster; what was done stands, and the same command goes on from there"
                 ) from error
-            if found := EXECUTORS_LACK.search(str(error)):
+            # Spark's own errors alone: this process may lack a module too.
+            told = str(error) if isinstance(error, (PySparkException, Py4JError)) else ""
+            if found := EXECUTORS_LACK.search(told):
                 raise EnvironmentProblem(
                     f"Spark's executors cannot read files: {found[0]}; run `redcliff pack` and "
                     "name its archive in the profile (spark.archive), and their Python "

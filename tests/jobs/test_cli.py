@@ -73,6 +73,16 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert imported & HEAVY == set()
 
 
+def test_an_inbox_is_looked_at_without_readers_and_their_arrow() -> None:
+    said = "import sys, jobs.deliver; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", said], capture_output=True, text=True, cwd=REPOSITORY, check=True
+    )
+
+    assert "jobs.door" in done.stdout.split()
+    assert not {"pyarrow", "lake.readers"} & set(done.stdout.split())
+
+
 def test_without_words_the_help_is_shown(redcliff: Shell) -> None:
     done = redcliff()
 

@@ -160,7 +160,7 @@ def test_the_borders_of_a_large_text_file_are_found_once_and_kept(city: City) ->
     small_parts = partial(find_split, larger_than=200, part_bytes=150)
     with (
         mock.patch.object(text, "BLOCK_BYTES", 100),
-        mock.patch("jobs.door.find_split", side_effect=small_parts) as finding,
+        mock.patch("lake.readers.find_split", side_effect=small_parts) as finding,
     ):
         city.send(REGISTER, a=content, b=b"small")
         assert city.only().outcome is Outcome.LANDED

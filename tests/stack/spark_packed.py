@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 from sqlglot import exp
@@ -18,11 +17,10 @@ from sqlglot import exp
 from catalog.errors import EnvironmentProblem
 from lake.addresses import SparkMaster
 from lake.engine import LandedFile
-from lake.engines.spark import SparkEngine, start_session
+from lake.engines.spark import SparkEngine
 from lake.splits import Split
-from lake.toolchain import delta_jars, find_java, s3_jars
 from tests.lake.readers.making import reading
-from tests.stack.sparks import given
+from tests.stack.sparks import given, spark_session
 
 HOW = reading("编号", "name", encoding="gb18030")
 
@@ -38,15 +36,7 @@ def main() -> None:
         None if archive == "-" else archive,
     )
     file = LandedFile(place, "人口.csv", int(size), Split.of(json.loads(split)))
-    with tempfile.TemporaryDirectory() as scratch:
-        session = start_session(
-            where,
-            store,
-            memory="1g",
-            jars=[*delta_jars(), *s3_jars()],
-            java_home=find_java().home,
-            scratch=Path(scratch),
-        )
+    with spark_session(store, where) as session:
         try:
             with SparkEngine(session, store).workspace() as workspace:
                 workspace.read_files("given", HOW, [file])
@@ -54,8 +44,6 @@ def main() -> None:
                 told: object = workspace.rows(ordered).to_pylist()
         except EnvironmentProblem as problem:
             told = str(problem)
-        finally:
-            session.stop()
     sys.stdout.write(json.dumps(told) + "\n")
 
 

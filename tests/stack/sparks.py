@@ -23,6 +23,7 @@ from lake.store import Store
 from lake.toolchain import delta_jars, find_java, s3_jars
 
 REPOSITORY = Path(__file__).parents[2]
+HERE = SparkMaster("local[2]")
 
 
 def told_by(module: str, stack: Stack, *words: str) -> Any:
@@ -52,11 +53,11 @@ def given() -> tuple[Store, list[str]]:
 
 
 @contextmanager
-def spark_session(store: Store) -> Iterator[SparkSession]:
-    """A local session as the Spark engine has it."""
+def spark_session(store: Store, where: SparkMaster = HERE) -> Iterator[SparkSession]:
+    """A session as the Spark engine has it."""
     with tempfile.TemporaryDirectory() as scratch:
         session = start_session(
-            SparkMaster("local[2]"),
+            where,
             store,
             memory="1g",
             jars=[*delta_jars(), *s3_jars(), log_store_jar()],

@@ -41,25 +41,34 @@ print(json.dumps({"seconds": seconds, "dags": {
 """
 
 
-def read(
-    file: Path, home: Path, *, script: str = READ, **environ: str
-) -> tuple[dict[str, Any], str]:
-    """What Airflow finds in a DAG file, and what was said."""
+def run_in_airflow(
+    script: str, home: Path, *words: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """A script with Airflow's settings for this home, in a process of its own; it must succeed."""
     done = subprocess.run(
-        [sys.executable, "-c", script, str(file)],
+        [sys.executable, "-c", script, *words],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(home / "airflow"),
             "PYTHONPATH": str(REPOSITORY / "dags"),
             "REDCLIFF_SITE": str(REPOSITORY),
+            "REDCLIFF_HOME": str(home / "home"),
             "REDCLIFF_INBOX": str(home / "inbox"),
             **environ,
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def read(
+    file: Path, home: Path, *, script: str = READ, **environ: str
+) -> tuple[dict[str, Any], str]:
+    """What Airflow finds in a DAG file, and what was said."""
+    done = run_in_airflow(script, home, str(file), **environ)
     return json.loads(done.stdout.splitlines()[-1]), done.stdout + done.stderr
 
 
@@ -96,21 +105,8 @@ def test_a_task_of_one_s_own_does_what_its_words_say(tmp_path: Path) -> None:
         ["status", "--home", str(file)],
     ]
 
-    done = subprocess.run(
-        [sys.executable, "-c", TASK, json.dumps(tasks)],
-        env={
-            **os.environ,
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
-            "PYTHONPATH": str(REPOSITORY / "dags"),
-            "REDCLIFF_SITE": str(REPOSITORY),
-            "REDCLIFF_HOME": str(tmp_path / "home"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+    done = run_in_airflow(TASK, tmp_path, json.dumps(tasks))
 
-    assert done.returncode == 0, done.stderr
     said = [line for line in done.stdout.splitlines() if line.startswith("ended: ")]
     wrote, misused, failed = (line.removeprefix("ended: ") for line in said)
     assert wrote == "well"
@@ -161,6 +157,32 @@ def test_dags_follow_from_the_contracts(tmp_path: Path, catalog: Catalog) -> Non
     assert len(dags) < 30
 
 
+FIRST_RUNS = """
+import json, runpy, sys
+from datetime import datetime
+import airflow.providers.standard.operators.hitl
+import airflow.timetables.trigger as trigger
+from airflow.sdk import DAG
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+found = [one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG)]
+trigger.utcnow = lambda: datetime.fromisoformat("2026-03-02T16:10:00+00:00")
+# Through JSON, as the scheduler's own database keeps it.
+kept = {d.dag_id: json.loads(json.dumps(encode_timetable(d.timetable))) for d in found}
+timed = {name: decode_timetable(one) for name, one in kept.items() if "Cron" in str(one)}
+print(json.dumps({name: one._calc_first_run().isoformat() for name, one in timed.items()}))
+"""
+
+
+def test_a_site_that_is_set_up_in_the_night_runs_nothing_for_the_day_before(tmp_path: Path) -> None:
+    # It is ten minutes past midnight in the city.
+    first, _ = read(REPOSITORY / "dags" / "redcliff.py", tmp_path, script=FIRST_RUNS)
+
+    assert first.pop("upkeep") == "2026-03-02T22:30:00+00:00"
+    assert len(first) > 10
+    assert set(first.values()) == {"2026-03-03T16:00:00+00:00"}
+
+
 LOOK = """
 import os, sys
 from pathlib import Path
@@ -189,46 +211,8 @@ assert look(str(inbox / "none"), {}, 300) == {}
 """
 
 
-FIRST_RUNS = """
-import json, runpy, sys
-from datetime import datetime
-import airflow.providers.standard.operators.hitl
-import airflow.timetables.trigger as trigger
-from airflow.sdk import DAG
-from airflow.serialization.decoders import decode_timetable
-from airflow.serialization.encoders import encode_timetable
-found = [one for one in runpy.run_path(sys.argv[1]).values() if isinstance(one, DAG)]
-trigger.utcnow = lambda: datetime.fromisoformat("2026-03-02T16:10:00+00:00")
-# Through JSON, as the scheduler's own database keeps it.
-kept = {d.dag_id: json.loads(json.dumps(encode_timetable(d.timetable))) for d in found}
-timed = {name: decode_timetable(one) for name, one in kept.items() if "Cron" in str(one)}
-print(json.dumps({name: one._calc_first_run().isoformat() for name, one in timed.items()}))
-"""
-
-
-def test_a_site_that_is_set_up_in_the_night_runs_nothing_for_the_day_before(tmp_path: Path) -> None:
-    # It is ten minutes past midnight in the city.
-    first, _ = read(REPOSITORY / "dags" / "redcliff.py", tmp_path, script=FIRST_RUNS)
-
-    assert first.pop("upkeep") == "2026-03-02T22:30:00+00:00"
-    assert len(first) > 10
-    assert set(first.values()) == {"2026-03-03T16:00:00+00:00"}
-
-
 def test_the_watcher_looks_only_where_something_may_have_changed(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK, str(tmp_path / "inbox")],
-        env={
-            **os.environ,
-            "AIRFLOW_HOME": str(tmp_path / "airflow"),
-            "PYTHONPATH": str(REPOSITORY / "dags"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-    assert done.returncode == 0, done.stderr
+    run_in_airflow(LOOK, tmp_path, str(tmp_path / "inbox"))
 
 
 @pytest.mark.parametrize("manifest", ["absent", "stale"])

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib.metadata import requires
 from pathlib import Path
-from unittest import mock
 
 import pytest
 from packaging.requirements import Requirement
@@ -15,9 +14,8 @@ from packaging.requirements import Requirement
 from jobs.stack.component import Stack
 from lake.executors import DISTRIBUTIONS, pack, python_name
 from lake.landing import Landing
-from lake.readers import find_split, text
 from lake.store import Store
-from tests.lake.readers.making import rows_of
+from tests.lake.readers.making import rows_of, written_in_parts
 from tests.stack.spark_packed import HOW
 from tests.stack.sparks import told_by
 
@@ -50,12 +48,8 @@ def bare(tmp_path: Path) -> Path:
 def test_a_bare_python_reads_with_the_archive_and_says_what_it_lacks_without(
     stack: Stack, tmp_path: Path, bare: Path
 ) -> None:
-    records = [f'{n},"李\n四{n}"' if n % 3 else f'{n},"x"y' for n in range(3000)]
     path = tmp_path / "register.csv"
-    path.write_bytes(("编号,name\r\n" + "\r\n".join(records)).encode("gb18030"))
-    with mock.patch.object(text, "BLOCK_BYTES", 1000):
-        split = find_split(HOW, path, larger_than=0, part_bytes=10_000)
-    assert split is not None
+    split = written_in_parts(path, HOW, 3000, block_bytes=1000, part_bytes=10_000)
     s3 = stack.component("s3")
     landing = Landing.at(f"s3://{s3.bucket}/{tmp_path.name}", Store(s3.login(stack)))
     place = landing.place(landing.put(path).sha256)

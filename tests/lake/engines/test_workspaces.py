@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -13,8 +12,7 @@ from sqlglot import exp
 from lake.engine import Engine, LandedFile
 from lake.engines import embedded
 from lake.engines.spark import SparkEngine
-from lake.readers import find_split, text
-from tests.lake.readers.making import reading, rows_of
+from tests.lake.readers.making import reading, rows_of, written_in_parts
 
 ENGINES = {"embedded": "engine", "spark": "spark"}
 ALL = exp.select("*").from_("given")
@@ -75,13 +73,8 @@ def test_a_file_with_borders_has_the_rows_of_the_whole(
     any_engine: Engine, tmp_path: Path, small: bool
 ) -> None:
     how = reading("编号", "name", encoding="gb18030")
-    records = [f'{n},"李\n四{n}"' if n % 3 else f'{n},"x"y' for n in range(300)]
     file = tmp_path / "register.csv"
-    file.write_bytes(("编号,name\r\n" + "\r\n".join(records)).encode("gb18030"))
-    with mock.patch.object(text, "BLOCK_BYTES", 100):
-        split = find_split(how, file, larger_than=0, part_bytes=1000)
-    assert split is not None
-    assert len(split.borders) == 4
+    split = written_in_parts(file, how, 300, block_bytes=100, part_bytes=1000)
 
     landed = LandedFile(str(file), "人口.csv", file.stat().st_size, split)
     with any_engine.workspace(small=small) as workspace:

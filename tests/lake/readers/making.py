@@ -8,13 +8,15 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import xlsxwriter
 from hypothesis import settings
 
 from catalog.vocabulary import Drift, Format
-from lake.readers import REFUSED, Reading, read
+from lake.readers import REFUSED, Reading, find_split, read, text
 from lake.readers.reading import Field
+from lake.splits import Split
 
 Row = dict[str, Any]
 
@@ -61,6 +63,22 @@ def written(path: Path, content: bytes | str) -> Path:
     """The file with this content; text is written as UTF-8, as it stands."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def written_in_parts(
+    path: Path, how: Reading, records: int, *, block_bytes: int, part_bytes: int
+) -> Split:
+    """
+    A register of `编号` and `name` at `path`, with line breaks in quotes and broken records, and
+    where it may be parted when blocks and parts are so small.
+    """
+    lines = [f'{n},"李\n四{n}"' if n % 3 else f'{n},"x"y' for n in range(records)]
+    path.write_bytes(("编号,name\r\n" + "\r\n".join(lines)).encode(how.encoding))
+    with mock.patch.object(text, "BLOCK_BYTES", block_bytes):
+        split = find_split(how, path, larger_than=0, part_bytes=part_bytes)
+    assert split is not None
+    assert len(split.borders) == 4
+    return split
 
 
 def refused(rows: Sequence[Row]) -> dict[str, Any]:
