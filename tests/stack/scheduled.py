@@ -247,7 +247,7 @@ class Scheduled:
 
     def backfill(self, dag_id: str, first: date, last: date) -> list[dict[str, Any]]:
         """Backfill a DAG, newest day first, to its end; returns the runs by partition."""
-        self.ask(
+        made = self.ask(
             "/api/v2/backfills",
             {
                 "dag_id": dag_id,
@@ -268,6 +268,9 @@ class Scheduled:
             return runs if {run["partition_key"] for run in runs} >= days else []
 
         found: list[dict[str, Any]] = self.until(ended)
+        # Its runs have ended; the scheduler notes that of the backfill later, and takes no other
+        # one for this DAG before.
+        self.until(lambda: self.ask(f"/api/v2/backfills/{made['id']}")["completed_at"])
         return [run for run in found if run["partition_key"] in days]
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
