@@ -132,10 +132,11 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
 
 
 def _is_in_use(settings: Settings) -> bool:
-    """Whether somebody's data is here: in the home, or where a cluster's profile keeps it."""
-    if (settings.home / "state.db").exists():
+    """Whether anything was ever delivered here; a home that was only looked at is free."""
+    if not Landing.at(settings.landing, settings.store).is_empty():
         return True
-    return not Landing.at(settings.landing, settings.store).is_empty()
+    with opened(settings.state_url) as state:
+        return bool(Ledger(state).entries())
 
 
 def _generate(settings: Settings, catalog: Catalog, city: City, progress: Progress) -> None:

@@ -11,8 +11,9 @@ from catalog.vocabulary import Mode
 from jobs.demo import City, DemoReport, demo_settings
 from lake.deliveries import Counts, Delivery, DeliveryStatus
 from lake.entries import Entry
-from lake.settings import Settings
-from lake.state import open_state
+from lake.ledger import Ledger
+from lake.settings import Settings, load_settings
+from lake.state import open_state, opened
 
 ENVIRON = {"REDCLIFF_SITE": str(Path(__file__).parents[2])}
 
@@ -53,12 +54,25 @@ def test_a_home_in_use_is_left_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "secret").write_text("a secret of a real city")
-    open_state(f"sqlite:///{home / 'state.db'}").dispose()
+    day, received = date(2025, 3, 3), datetime(2025, 3, 4, tzinfo=UTC)
+    delivery = Delivery("a" * 32, "a.b", "health", day, 1, Mode.APPEND, (), received)
+    with opened(f"sqlite:///{home / 'state.db'}") as state:
+        Ledger(state).record(delivery, DeliveryStatus.LANDED)
 
     with pytest.raises(UsageError, match="is in use, and not by a demo"):
         prepared(home, City())
 
     assert (home / "secret").read_text() == "a secret of a real city"
+
+
+def test_a_home_that_was_only_looked_at_takes_a_demo(tmp_path: Path) -> None:
+    looked_at = load_settings("local", tmp_path / "home", ENVIRON)
+    open_state(looked_at.state_url).dispose()
+
+    found = prepared(tmp_path / "home", City())
+
+    assert (tmp_path / "home" / "demo.json").exists()
+    assert found.site_secret != looked_at.site_secret
 
 
 def test_the_document_holds_every_delivery_and_table_and_nothing_else() -> None:
