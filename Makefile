@@ -35,8 +35,10 @@ nightly: setup ## both engines with ten times the city, deliveries in any order,
 	$(BIN)/python -m pytest tests/stories/test_deliveries_in_any_order.py \
 	tests/stories/test_a_run_killed_at_any_moment.py tests/stories/test_two_runs_at_once.py
 
-nightly-stack: setup cluster ## Spark under Airflow, and 50 rounds of two writers on S3: long
-	REDCLIFF_ROUNDS=50 $(BIN)/python -m pytest --timeout 7200 -m stack \
+nightly-stack: setup cluster ## a city by Spark on S3, Spark under Airflow, 50 rounds of two writers
+	REDCLIFF_CLUSTER_ENGINE=spark REDCLIFF_SCALE=0.02 REDCLIFF_DAYS=3 \
+	$(BIN)/python -m pytest --timeout 7200 -m stack tests/stack/test_lake_on_s3.py
+	REDCLIFF_ROUNDS=50 $(BIN)/python -m pytest --timeout 14400 -m stack \
 	tests/stack/test_airflow_on_spark.py tests/stack/test_runs_at_once_on_s3.py
 
 cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow

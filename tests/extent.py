@@ -1,4 +1,4 @@
-"""How much the comparing tests look at: little in `make test`, more in `make nightly`."""
+"""How much the comparing tests look at: little for a change, more at night."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ SEEDS = range(int(os.environ.get("REDCLIFF_SEEDS", "1")))
 
 ALL_KILLS = int(os.environ.get("REDCLIFF_KILLS", "10"))
 """Of runs, at random moments."""
+
+ROUNDS = int(os.environ.get("REDCLIFF_ROUNDS", "2"))
+"""Of two processes that write the same tables on S3."""
+
+CLUSTER_ENGINE = os.environ.get("REDCLIFF_CLUSTER_ENGINE", "embedded")
+"""What loads the city on S3; Spark takes half an hour for a large one."""
 
 WIDE = SCALE > 0.002
 """Whether Spark also works on small tables as it does on large ones, which takes minutes."""

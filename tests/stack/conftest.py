@@ -46,8 +46,9 @@ class Cluster:
         return json.loads(done.stdout)
 
     def up(self, *words: str, code: int = 0) -> Any:
-        """`redcliff up` with the profile."""
-        return self("up", *words, "--profile", str(self.profile), code=code)
+        """`redcliff up` with the profile; Airflow would only take processors from the tests."""
+        chosen = ("--with", "s3,postgres,spark,trino")
+        return self("up", *chosen, *words, "--profile", str(self.profile), code=code)
 
     def stack(self) -> Stack:
         """What the profile describes, for asking its servers."""
@@ -96,10 +97,10 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """All that a run needs, up; Airflow would only take processors from the tests."""
+    """All that a run needs, up."""
     made = make_cluster(tmp_path_factory.mktemp("cluster"))
     try:
-        made.up("--with", "s3,postgres,spark,trino")
+        made.up()
         yield made
     finally:
         made("down")

@@ -28,6 +28,7 @@ from lake.s3 import S3, sweep_uploads
 from lake.settings import load_settings
 from lake.store import Store
 from lake.tables import Tables
+from tests.extent import CLUSTER_ENGINE, DAYS, SCALE
 from tests.lake.readers.making import reading, rows_of, written_in_parts
 from tests.parity.comparing import of_rows, with_sorted_maps
 from tests.stack.conftest import REPOSITORY, Cluster
@@ -36,7 +37,7 @@ from tests.stack.sparks import told_by
 
 pytestmark = pytest.mark.stack
 DAY = date(2025, 3, 3)
-DEMO = ("demo", "--scale", "0.002", "--days", "2", "--engine", "embedded")
+DEMO = ("demo", "--scale", f"{SCALE}", "--days", f"{DAYS}")
 WRITERS = 8
 
 
@@ -157,7 +158,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 @pytest.fixture(scope="module")
 def demos(cluster: Cluster, local: Cluster) -> tuple[Any, Any]:
     """What the demo told, on S3 and in folders."""
-    return cluster(*DEMO, "--profile", str(cluster.profile)), local(*DEMO)
+    profile = ("--profile", str(cluster.profile), "--engine", CLUSTER_ENGINE)
+    return cluster(*DEMO, *profile, seconds=7200), local(*DEMO)
 
 
 def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from catalog.errors import RedcliffError
 from lake.deliveries import Delivery
@@ -58,6 +60,13 @@ class Running:
         """Wait for its end; returns the exit code."""
         return self.process.wait(PATIENCE)
 
+    def send(self, number: signal.Signals) -> None:
+        """A signal to the process and to those it has started, as Spark's driver is."""
+        own = psutil.Process(self.process.pid)
+        for one in (own, *own.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
+
     def kill(self) -> bool:
         """SIGKILL; False when it had ended before."""
         self.process.kill()
@@ -95,17 +104,17 @@ def ended_well(run: Running) -> bool:
 
 
 def put_to_sleep(run: Running, home: Home) -> None:
-    """Stop the process and let its leases run out, as they do in a minute."""
+    """Stop all that the run is and let its leases run out, as they do in a minute."""
     state = sqlite3.connect(home.settings.home / "state.db", timeout=0.1)
     while True:
-        os.kill(run.process.pid, signal.SIGSTOP)
+        run.send(signal.SIGSTOP)
         try:
             with state:
                 state.execute("UPDATE leases SET expires_at = 0")
             break
         except sqlite3.OperationalError:
             # It was writing to the state store, and would stop everybody else.
-            os.kill(run.process.pid, signal.SIGCONT)
+            run.send(signal.SIGCONT)
             time.sleep(0.05)
     state.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -57,7 +56,7 @@ def test_a_run_that_slept_through_its_leases_commits_nothing_more(
         put_to_sleep(asleep, home)
         with running(home, *ONE_DAY) as awake:
             assert ended_well(awake)
-        os.kill(asleep.process.pid, signal.SIGCONT)
+        asleep.send(signal.SIGCONT)
         ended_well(asleep)
 
     assert_same(home, twin)
