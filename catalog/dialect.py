@@ -29,6 +29,7 @@ TRUSTED = "trusted"
 
 FULL_WIDTH = "".join(chr(c + 0xFEE0) for c in range(0x21, 0x7F))
 HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))
+ANY_FULL_WIDTH = f"[{FULL_WIDTH[0]}-{FULL_WIDTH[-1]}]"
 
 
 def bare(tree: exp.Expr) -> exp.Expr:
@@ -249,18 +250,19 @@ def _half_width(x: exp.Expr) -> exp.Expr:
     return sql(
         "CASE WHEN regexp_like(:x, :any) THEN translate(:x, :full, :half) ELSE :x END",
         x=x,
-        any=f"[{FULL_WIDTH[0]}-{FULL_WIDTH[-1]}]",
+        any=ANY_FULL_WIDTH,
         full=FULL_WIDTH,
         half=HALF_WIDTH,
     )
 
 
-def _trimmed(x: exp.Expr, of: exp.Expr) -> exp.Expr:
-    """`of` without white space at its ends; `x` itself where it is plain, as most texts are."""
-    # One look at the whole text costs a third of half_width and trim, which look at each character.
+def _trimmed(x: exp.Expr, of: exp.Expr, wanted: str) -> exp.Expr:
+    """`of` without white space at its ends; `x` itself unless it has any, or what is `wanted`."""
+    # One look at the whole text costs a quarter of trim, which looks at each character.
     return sql(
-        "CASE WHEN regexp_like(:x, '^[!-~]([ -~]*[!-~])?$') THEN :x ELSE :trimmed END",
+        "CASE WHEN regexp_like(:x, :wanted) THEN :trimmed ELSE :x END",
         x=x,
+        wanted=f"^[{WHITE_SPACE}]|[{WHITE_SPACE}]$|{wanted}".rstrip("|"),
         trimmed=exp.Trim(
             this=of.copy(), expression=exp.Literal.string(WHITE_SPACE), position="BOTH"
         ),
@@ -288,8 +290,8 @@ def macros(business_date: date | exp.Expr | None) -> Mapping[str, Rewrite]:
         "to_18_digits": _to_18_digits,
         "is_standard_citizen_id": lambda x: _is_citizen_id(x, day()),
         "is_standard_uscc": _is_uscc,
-        "trim_all": lambda x: _trimmed(x, x),
-        "trim_half_width": lambda x: _trimmed(x, _half_width(x)),
+        "trim_all": lambda x: _trimmed(x, x, ""),
+        "trim_half_width": lambda x: _trimmed(x, _half_width(x), ANY_FULL_WIDTH),
     }
 
 

@@ -257,8 +257,9 @@ class Relations:
             base = Base(current="current")
         if self.is_snapshot or not self.has_raw:
             return base
-        received = received_hashes("raw", "open_bad" if self.has_quarantine else None)
-        workspace.add_query("received", received)
+        open_bad = "open_bad" if self.has_quarantine else None
+        received = received_hashes("raw", "judged", open_bad)
+        workspace.add_query("received", received, keep=True)
         if self.source.mode is Mode.APPEND:
             return Base(base.current, "received")
         workspace.add_query("tombstones", tombstones(contract, "raw"))

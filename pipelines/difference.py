@@ -169,15 +169,14 @@ def open_quarantine(quarantine: str) -> exp.Query:
     )
 
 
-def received_hashes(raw: str, open_bad: str | None) -> exp.Query:
-    """Hashes of the rows of raw that were accepted: those that stand not in open quarantine."""
-    if open_bad is None:
-        return query(f"SELECT DISTINCT _row_hash FROM {raw}")
-    return query(
-        f"""SELECT DISTINCT r._row_hash FROM {raw} AS r
-            LEFT JOIN (SELECT DISTINCT _row_hash FROM {open_bad}) AS b ON r._row_hash = b._row_hash
-            WHERE b._row_hash IS NULL"""
-    )
+def received_hashes(raw: str, judged: str, open_bad: str | None) -> exp.Query:
+    """
+    Hashes of the judged rows that were accepted before: those in raw, but not in open quarantine.
+    """
+    known = f"EXISTS (SELECT 1 FROM {raw} AS r WHERE r._row_hash = j._row_hash)"
+    if open_bad is not None:
+        known += f" AND NOT EXISTS (SELECT 1 FROM {open_bad} AS b WHERE b._row_hash = j._row_hash)"
+    return query(f"SELECT DISTINCT j._row_hash FROM {judged} AS j WHERE {known}")
 
 
 def raw_as_delivered(contract: Contract, raw: str) -> exp.Select:
@@ -336,6 +335,76 @@ def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select
     ).from_(judged.subquery("judged", copy=False), copy=False)
 
 
+def claimed_again(judged: str) -> exp.Query:
+    """The keys that more than one row of the delivery has: few, unlike the rows."""
+    return query(
+        f"SELECT _key FROM {judged} WHERE _key IS NOT NULL GROUP BY _key HAVING count(*) > 1"
+    )
+
+
+_CARRIED = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
+
+
+def _compared(contract: Contract, judged: str, received: str | None) -> exp.Select:
+    """What is compared of the judged rows, which are wide, and whether each was accepted before."""
+    rows = exp.select(
+        *[column(t, "j") for t in (*contract.key, *_CARRIED, "_sequence")],
+        *[column(t, "j") for t in (BROKEN_RULES, WARNED_RULES)],
+    ).from_(exp.to_table(judged).as_("j"))
+    if received is None:
+        return rows.select(exp.alias_(exp.false(), "_seen"), copy=False)
+    return rows.select("seen._row_hash IS NOT NULL AS _seen", copy=False).join(
+        exp.to_table(received).as_("seen"), on="j._row_hash = seen._row_hash", join_type="left"
+    )
+
+
+def _ranked(contract: Contract, judged: str, base: Base) -> exp.Query:
+    """
+    The judged rows with `_copy` (which of the rows with this hash it is), `_rivalled` (another row
+    of its key differs and neither comes later), `_eligible` and, among those of its key, `_rank`.
+
+    Equal rows have equal keys: a row whose key no other row has is compared with none.
+    """
+    again = exp.to_table("again_").as_("a")
+    rows = _compared(contract, judged, base.received).join(
+        again, on="j._key = a._key", join_type="left"
+    )
+    alone = exp.select(
+        exp.Star(),
+        "1 AS _copy",
+        exp.alias_(exp.false(), "_rivalled"),
+        exp.alias_(sql("NOT has_any(_broken_rules) AND NOT _seen"), "_eligible"),
+        "1 AS _rank",
+    ).from_(rows.where("a._key IS NULL", "j._key IS NOT NULL").subquery("r", copy=False))
+
+    key = ", ".join(column(k).sql("trino") for k in contract.key)
+    rivalled: exp.Expr = exp.false()
+    if contract.source and contract.source.mode is Mode.SNAPSHOT:
+        rivalled = sql(
+            f"""_key IS NOT NULL AND min(_row_hash) OVER (PARTITION BY {key}, _sequence)
+               <> max(_row_hash) OVER (PARTITION BY {key}, _sequence)"""
+        )
+    copies = exp.select(
+        exp.Star(),
+        exp.alias_(
+            sql("row_number() OVER (PARTITION BY _row_hash ORDER BY _file, _row_number)"), "_copy"
+        ),
+        exp.alias_(rivalled, "_rivalled"),
+    ).from_(rows.where("a._key IS NOT NULL OR j._key IS NULL").subquery("r", copy=False))
+    eligible = sql("NOT has_any(_broken_rules) AND NOT _rivalled AND _copy = 1 AND NOT _seen")
+    marked = exp.select(exp.Star(), exp.alias_(eligible, "_eligible")).from_(
+        copies.subquery("copies", copy=False), copy=False
+    )
+    rank = sql(
+        f"""row_number() OVER (PARTITION BY {key}, _eligible
+             ORDER BY _sequence DESC, _file DESC, _row_number DESC)"""
+    )
+    several = exp.select(exp.Star(), exp.alias_(rank, "_rank")).from_(
+        marked.subquery("marked", copy=False), copy=False
+    )
+    return exp.union(alone, several, distinct=False, copy=False)
+
+
 def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     """
     What became of every row of relation `judged` (`placed`): `_outcome`, `_copy` (which of the
@@ -348,54 +417,6 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     source = contract.source
     assert source is not None
     snapshot = source.mode is Mode.SNAPSHOT
-    keys = [column(k) for k in contract.key]
-    carried = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
-    key = ", ".join(k.sql("trino") for k in keys)
-    rivalled = (
-        sql(
-            f"""_key IS NOT NULL AND min(_row_hash) OVER (PARTITION BY {key}, _sequence)
-               <> max(_row_hash) OVER (PARTITION BY {key}, _sequence)"""
-        )
-        if snapshot
-        else exp.false()
-    )
-    # Only what is compared goes through the windows: the rows themselves are wide.
-    compared = exp.select(
-        *keys,
-        *carried,
-        "_sequence",
-        BROKEN_RULES,
-        WARNED_RULES,
-        exp.alias_(
-            sql("row_number() OVER (PARTITION BY _row_hash ORDER BY _file, _row_number)"), "_copy"
-        ),
-        exp.alias_(rivalled, "_rivalled"),
-    ).from_(judged)
-
-    eligible = [sql("NOT has_any(r._broken_rules)"), sql("NOT r._rivalled"), sql("r._copy = 1")]
-    marked = exp.select(exp.Column(this=exp.Star(), table=exp.to_identifier("r"))).from_(
-        compared.subquery("r")
-    )
-    if base.received is not None:
-        marked = marked.join(
-            exp.to_table(base.received).as_("seen"),
-            on="r._row_hash = seen._row_hash",
-            join_type="left",
-        )
-        eligible.append(sql("seen._row_hash IS NULL"))
-    marked = marked.select(exp.alias_(exp.and_(*eligible), "_eligible"), copy=False)
-
-    ranked = exp.select(
-        exp.Star(),
-        exp.alias_(
-            sql(
-                f"""row_number() OVER (PARTITION BY {key}, _eligible
-                     ORDER BY _sequence DESC, _file DESC, _row_number DESC)"""
-            ),
-            "_rank",
-        ),
-    ).from_(marked.subquery("marked", copy=False), copy=False)
-
     outcome = (
         exp.Case()
         .when(sql("n._fault = 'refused'"), exp.null())
@@ -405,7 +426,7 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     )
     parted = exp.select(
         *[column(k, "n") for k in contract.key],
-        *[column(t, "n") for t in (*carried, "_copy", WARNED_RULES)],
+        *[column(t, "n") for t in (*_CARRIED, "_copy", WARNED_RULES)],
         exp.alias_(
             sql(
                 """CASE WHEN n._rivalled THEN appended(n._broken_rules, :name)
@@ -414,7 +435,8 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
             ),
             BROKEN_RULES,
         ),
-    ).from_(ranked.subquery("n", copy=False), copy=False)
+    ).from_(_ranked(contract, judged, base).subquery("n", copy=False), copy=False)
+    parted = parted.with_("again_", as_=claimed_again(judged), copy=False)
     if base.current is not None:
         parted = parted.join(
             exp.to_table(base.current).as_("c"),
