@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,13 +17,17 @@ import pyarrow as pa
 from lake.tables import Tables
 from tests.stack.sparks import given, spark_session
 
+AT_ONCE = 4
+"""Tables that are read; most of the time Spark plans, and waits for S3."""
+
 
 def main() -> None:
     """See the module."""
     store, (lake, out, *names) = given()
     tables = Tables(lake, store)
-    with spark_session(store) as spark:
-        for name in names:
+    with spark_session(store) as spark, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def copy(name: str) -> None:
             rows = spark.read.format("delta").load(tables.path(name)).toArrow()
             assert isinstance(rows, pa.Table)
             with (
@@ -30,6 +35,8 @@ def main() -> None:
                 pa.ipc.new_file(file, rows.schema) as writer,
             ):
                 writer.write_table(rows)
+
+        list(pool.map(copy, names))
     sys.stdout.write(json.dumps(len(names)) + "\n")
 
 
