@@ -335,14 +335,15 @@ def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select
     ).from_(judged.subquery("judged", copy=False), copy=False)
 
 
-def claimed_again(judged: str) -> exp.Query:
+_CARRIED = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
+"""What is known of a judged row beside its columns, and is needed with its outcome."""
+
+
+def _claimed_again(judged: str) -> exp.Query:
     """The keys that more than one row of the delivery has: few, unlike the rows."""
     return query(
         f"SELECT _key FROM {judged} WHERE _key IS NOT NULL GROUP BY _key HAVING count(*) > 1"
     )
-
-
-_CARRIED = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
 
 
 def _compared(contract: Contract, judged: str, received: str | None) -> exp.Select:
@@ -402,7 +403,8 @@ def _ranked(contract: Contract, judged: str, base: Base) -> exp.Query:
     several = exp.select(exp.Star(), exp.alias_(rank, "_rank")).from_(
         marked.subquery("marked", copy=False), copy=False
     )
-    return exp.union(alone, several, distinct=False, copy=False)
+    ranked = exp.union(alone, several, distinct=False, copy=False)
+    return ranked.with_("again_", as_=_claimed_again(judged), copy=False)
 
 
 def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
@@ -436,7 +438,6 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
             BROKEN_RULES,
         ),
     ).from_(_ranked(contract, judged, base).subquery("n", copy=False), copy=False)
-    parted = parted.with_("again_", as_=claimed_again(judged), copy=False)
     if base.current is not None:
         parted = parted.join(
             exp.to_table(base.current).as_("c"),
