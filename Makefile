@@ -39,7 +39,8 @@ nightly-stack: setup cluster ## a city by Spark on S3, Spark under Airflow, 50 r
 	REDCLIFF_CLUSTER_ENGINE=spark REDCLIFF_SCALE=0.02 REDCLIFF_DAYS=3 \
 	$(BIN)/python -m pytest --timeout 7200 -m stack tests/stack/test_lake_on_s3.py
 	REDCLIFF_ROUNDS=50 $(BIN)/python -m pytest --timeout 14400 -m stack \
-	tests/stack/test_airflow_on_spark.py tests/stack/test_runs_at_once_on_s3.py
+	tests/stack/test_airflow_on_spark.py tests/stack/test_runs_at_once_on_s3.py \
+	tests/stack/test_packed_executors.py
 
 cluster: $(STAMPS)/servers ## install what `redcliff up` starts: S3, PostgreSQL, Spark, Trino, Airflow
 

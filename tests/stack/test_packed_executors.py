@@ -45,6 +45,7 @@ def bare(tmp_path: Path) -> Path:
     return python
 
 
+@pytest.mark.nightly
 def test_a_bare_python_reads_with_the_archive_and_says_what_it_lacks_without(
     stack: Stack, tmp_path: Path, bare: Path
 ) -> None:

@@ -32,8 +32,14 @@ ENGINES = [
 ]
 """What the one works with, and the other."""
 
-ASLEEP = [*ENGINES, pytest.param("embedded", "spark", marks=pytest.mark.nightly)]
-"""The same, where it matters which of them sleeps."""
+ASLEEP = [
+    ("embedded", "embedded"),
+    *(
+        pytest.param(asleep, awake, marks=pytest.mark.nightly)
+        for asleep, awake in (("spark", "embedded"), ("embedded", "spark"), ("spark", "spark"))
+    ),
+]
+"""What the one that sleeps works with, and the other."""
 
 
 @pytest.fixture
