@@ -9,7 +9,7 @@ Relations a caller provides, each at the plan's base version:
 
 * `current`: keys of the curated table, see `current_rows`;
 * `open_bad`: the open rows of quarantine, see `open_quarantine`;
-* `received`: hashes of accepted rows in raw, for changes and append, see `received_hashes`;
+* `received`: hashes of judged rows that raw has, for changes and append, see `received_hashes`;
 * `tombstones`: the last delete of each key in raw, for changes, see `tombstones`.
 """
 
@@ -359,7 +359,7 @@ def _compared(contract: Contract, judged: str, received: str | None) -> exp.Sele
     )
 
 
-def _ranked(contract: Contract, judged: str, base: Base) -> exp.Query:
+def _ranked(contract: Contract, judged: str, received: str | None) -> exp.Query:
     """
     The judged rows with `_copy` (which of the rows with this hash it is), `_rivalled` (another row
     of its key differs and neither comes later), `_eligible` and, among those of its key, `_rank`.
@@ -367,9 +367,7 @@ def _ranked(contract: Contract, judged: str, base: Base) -> exp.Query:
     Equal rows have equal keys: a row whose key no other row has is compared with none.
     """
     again = exp.to_table("again_").as_("a")
-    rows = _compared(contract, judged, base.received).join(
-        again, on="j._key = a._key", join_type="left"
-    )
+    rows = _compared(contract, judged, received).join(again, on="j._key = a._key", join_type="left")
     alone = exp.select(
         exp.Star(),
         "1 AS _copy",
@@ -437,7 +435,7 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
             ),
             BROKEN_RULES,
         ),
-    ).from_(_ranked(contract, judged, base).subquery("n", copy=False), copy=False)
+    ).from_(_ranked(contract, judged, base.received).subquery("n", copy=False), copy=False)
     if base.current is not None:
         parted = parted.join(
             exp.to_table(base.current).as_("c"),

@@ -90,7 +90,7 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
 
     cluster = make_cluster(folder)
     try:
-        cluster.up("--with", "postgres")
+        cluster.up("postgres")
         server = PostgresServer(cluster)
         # Databases come and go here, and no machine loses its power: what is killed is a process.
         server.say("ALTER SYSTEM SET fsync = off")

@@ -20,7 +20,7 @@ ROUNDS = int(os.environ.get("REDCLIFF_ROUNDS", "2"))
 """Of two processes that write the same tables on S3."""
 
 CLUSTER_ENGINE = os.environ.get("REDCLIFF_CLUSTER_ENGINE", "embedded")
-"""What loads the city on S3; Spark takes half an hour for a large one."""
+"""What loads the city on S3; Spark takes a quarter of an hour for a large one."""
 
 WIDE = SCALE > 0.002
 """Whether Spark also works on small tables as it does on large ones, which takes minutes."""

@@ -24,6 +24,9 @@ from lake.settings import load_settings
 REPOSITORY = Path(__file__).parents[2]
 MAIN = "import sys; sys.argv[0] = 'redcliff'; from jobs.cli import main; main()"
 
+RUN_NEEDS = "s3,postgres,spark,trino"
+"""What the profile starts, but for Airflow, which would only take processors from the tests."""
+
 
 @dataclass
 class Cluster:
@@ -45,10 +48,9 @@ class Cluster:
         assert done.returncode == code, done.stderr
         return json.loads(done.stdout)
 
-    def up(self, *words: str, code: int = 0) -> Any:
-        """`redcliff up` with the profile; Airflow would only take processors from the tests."""
-        chosen = ("--with", "s3,postgres,spark,trino")
-        return self("up", *chosen, *words, "--profile", str(self.profile), code=code)
+    def up(self, components: str = RUN_NEEDS, *, code: int = 0) -> Any:
+        """`redcliff up` with the profile."""
+        return self("up", "--with", components, "--profile", str(self.profile), code=code)
 
     def stack(self) -> Stack:
         """What the profile describes, for asking its servers."""

@@ -18,7 +18,7 @@ from lake.tables import Tables
 from tests.stack.sparks import given, spark_session
 
 AT_ONCE = 4
-"""Tables that are read; most of the time Spark plans, and waits for S3."""
+"""So many tables are read side by side: Spark plans most of the time, and waits for S3."""
 
 
 def main() -> None:

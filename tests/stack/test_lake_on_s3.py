@@ -158,8 +158,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 @pytest.fixture(scope="module")
 def demos(cluster: Cluster, local: Cluster) -> tuple[Any, Any]:
     """What the demo told, on S3 and in folders."""
-    profile = ("--profile", str(cluster.profile), "--engine", CLUSTER_ENGINE)
-    return cluster(*DEMO, *profile, seconds=7200), local(*DEMO)
+    on_s3 = ("--profile", str(cluster.profile), "--engine", CLUSTER_ENGINE)
+    return cluster(*DEMO, *on_s3, seconds=7200), local(*DEMO)
 
 
 def test_the_city_has_the_same_tables_as_in_folders_and_trino_shows_them(

@@ -103,7 +103,7 @@ def test_secrets_stand_in_no_log_and_are_their_owner_s(cluster: Cluster, stack: 
 
 def test_down_leaves_no_process_port_or_temporary_file_and_keeps_the_data(tmp_path: Path) -> None:
     small = make_cluster(tmp_path)
-    first = small.up("--with", "s3,postgres")
+    first = small.up("s3,postgres")
     stack = small.stack()
     store, database = stack.component("s3"), stack.component("postgres")
     store.client(stack).put_object(store.bucket, "kept", io.BytesIO(b"kept"), 4)
@@ -120,7 +120,7 @@ def test_down_leaves_no_process_port_or_temporary_file_and_keeps_the_data(tmp_pa
     assert left == {"logs", "postgres", "s3", "secrets"}
     assert not (stack.folder / "postgres" / "data" / "postmaster.pid").exists()
     assert small("down") == {"was_up": False}
-    small.up("--with", "s3,postgres")
+    small.up("s3,postgres")
     try:
         assert store.client(stack).get_object(store.bucket, "kept").read() == b"kept"
         database.probe(stack)

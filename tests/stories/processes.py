@@ -61,7 +61,9 @@ class Running:
         return self.process.wait(PATIENCE)
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the process and to those it has started, as Spark's driver is."""
+        """A signal to the process, unless it has ended, and to those it started: Spark's JVM."""
+        if self.code is not None:
+            return
         own = psutil.Process(self.process.pid)
         for one in (own, *own.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
@@ -89,10 +91,11 @@ def running(home: Home, *options: str) -> Iterator[Running]:
             stdout=stdout,
             stderr=stderr,
         )
+    run = Running(process, out, log)
     try:
-        yield Running(process, out, log)
+        yield run
     finally:
-        process.kill()
+        run.send(signal.SIGKILL)  # a JVM that sleeps would not see that its Python has gone
         process.wait()
 
 

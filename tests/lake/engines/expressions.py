@@ -372,6 +372,13 @@ WINDOWS: Cases = tuple(
 
 OWN: Cases = (
     ("trim_all('\ufeff \t\u3000\u00a0a b\r\n')", "a b"),
+    ("trim_all('李\u3000四')", "李\u3000四"),
+    ("trim_all('李四\n')", "李四"),
+    ("trim_all('Ａ１')", "Ａ１"),
+    ("trim_half_width('Ａ１')", "A1"),
+    ("trim_half_width('\u3000Ａ 李')", "A 李"),
+    ("trim_half_width(' A1')", "A1"),
+    ("trim_all(CAST(NULL AS varchar))", None),
     ("half_width('ＡＢ１２！～中　')", "AB12!~中　"),
     ("half_width(CAST(NULL AS varchar))", None),
     ("to_18_digits('421281900101501')", "42128119900101501X"),
