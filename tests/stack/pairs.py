@@ -14,6 +14,7 @@ from catalog.catalog import Catalog
 from jobs.demo import FIRST_DAY
 from jobs.stack.component import Stack
 from lake.engine import Engine
+from tests.stack.standing import StandingRun, standing_run
 from tests.stories.homes import Home, make_home
 from tests.stories.processes import Running, assert_same, running
 
@@ -22,11 +23,11 @@ DATASETS = ("population.household_register", "benefit.subsidy_payment")
 
 @dataclass(frozen=True)
 class Pair:
-    """Both homes; runs of the first take `options`, those of its twin `own`."""
+    """Both homes; runs of the first take `profile`, those of both the options `own`."""
 
     home: Home
     twin: Home
-    options: tuple[str, ...]
+    profile: Path
     own: tuple[str, ...]
 
     def deliver(self, number: int) -> None:
@@ -37,7 +38,13 @@ class Pair:
     @contextmanager
     def running(self, *options: str) -> Iterator[Running]:
         """`redcliff run` on S3, in a process of its own."""
-        with running(self.home, *self.options, *self.own, *options) as run:
+        with running(self.home, "--profile", str(self.profile), *self.own, *options) as run:
+            yield run
+
+    @contextmanager
+    def standing(self, engine: str) -> Iterator[StandingRun]:
+        """A process whose engine stays open, and that loads on S3 whenever it is told to."""
+        with standing_run(self.home, self.profile, engine) as run:
             yield run
 
     def end(self) -> None:
@@ -64,4 +71,4 @@ def make_pair(
     file.write_text(json.dumps(keys, default=str), encoding="utf-8")  # JSON is YAML
     home = make_home(folder / "home", catalog, engine, city, profile=str(file))
     twin = make_home(folder / "twin", catalog, engine, city)
-    return Pair(home, twin, ("--profile", str(file)), own)
+    return Pair(home, twin, file, own)

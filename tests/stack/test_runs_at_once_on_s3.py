@@ -19,11 +19,14 @@ from jobs.stack.component import Stack
 from lake.engine import Engine
 from tests.extent import ROUNDS
 from tests.stack.pairs import Pair, make_pair
-from tests.stories.processes import ended_well, put_to_sleep
+from tests.stories.processes import put_to_sleep
 
 pytestmark = pytest.mark.stack
 
 SEED = 7
+SECONDS_APART = 2.0
+SECONDS_AT_WORK = {"embedded": 0.5, "spark": 5.0}
+"""Less than an engine that is open needs for a round."""
 
 ENGINES = [
     ("embedded", "embedded"),
@@ -60,18 +63,14 @@ def test_two_runs_at_once_load_every_delivery_once(
     pair: Pair, engine_of_one: str, engine_of_other: str
 ) -> None:
     dice = Random(SEED)
-    ended = []
-    for number in range(ROUNDS):
-        pair.deliver(number)
-        with pair.running("--engine", engine_of_one) as one:
-            # An engine that starts in a second has ended before Spark has started.
-            if engine_of_one != engine_of_other:
-                one.waits_for("loading deliveries …")
-                time.sleep(dice.uniform(0, 2))
-            with pair.running("--engine", engine_of_other) as other:
-                ended.append((ended_well(one), ended_well(other)))
-
-    assert all(any(both) for both in ended), ended
+    with pair.standing(engine_of_one) as one, pair.standing(engine_of_other) as other:
+        for number in range(ROUNDS):
+            pair.deliver(number)
+            later = dice.uniform(-SECONDS_APART, SECONDS_APART)
+            one.go(max(later, 0))
+            other.go(max(-later, 0))
+            ended = [one.ended_well(), other.ended_well()]
+            assert any(ended), number
     pair.end()
 
 
@@ -80,15 +79,18 @@ def test_a_run_that_slept_through_its_leases_overwrites_nothing(
     pair: Pair, engine_asleep: str, engine_awake: str
 ) -> None:
     dice = Random(SEED)
-    for number in range(ROUNDS):
-        pair.deliver(number)
-        with pair.running("--engine", engine_asleep) as asleep:
-            asleep.waits_for("loading deliveries …")
-            time.sleep(dice.uniform(0, 2))
+    slept = 0
+    with pair.standing(engine_asleep) as asleep, pair.standing(engine_awake) as awake:
+        for number in range(ROUNDS):
+            pair.deliver(number)
+            asleep.go(0)
+            time.sleep(dice.uniform(0, SECONDS_AT_WORK[engine_asleep]))
             put_to_sleep(asleep, pair.home)
-            with pair.running("--engine", engine_awake) as awake:
-                assert ended_well(awake)
+            slept += asleep.is_at_work
+            awake.go(0)
+            assert awake.ended_well(), number
             asleep.send(signal.SIGCONT)
-            ended_well(asleep)
+            asleep.ended_well()
 
+    assert slept, "every run had ended before it was stopped"
     pair.end()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -61,13 +61,8 @@ class Running:
         return self.process.wait(PATIENCE)
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to the process, unless it has ended, and to those it started: Spark's JVM."""
-        if self.code is not None:
-            return
-        own = psutil.Process(self.process.pid)
-        for one in (own, *own.children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                one.send_signal(number)
+        """A signal to the process and to those it started (`send_to_tree`)."""
+        send_to_tree(self.process, number)
 
     def kill(self) -> bool:
         """SIGKILL; False when it had ended before."""
@@ -78,15 +73,13 @@ class Running:
 @contextmanager
 def running(home: Home, *options: str) -> Iterator[Running]:
     """`redcliff run` on the home with these options; whatever happens, it does not outlive this."""
-    environ = {**os.environ, "REDCLIFF_SITE": str(REPOSITORY), "REDCLIFF_SITE_SECRET": SECRET}
     command = [sys.executable, "-c", "from jobs.cli import main; main()", "run", "--json"]
     place = home.settings.home
-    number = len(list(place.parent.glob(f"{place.name}.*.log")))
-    out, log = (place.with_name(f"{place.name}.{number}.{kind}") for kind in ("out", "log"))
+    out, log = files_beside(place, "out", "log")
     with out.open("wb") as stdout, log.open("wb") as stderr:
         process = subprocess.Popen(
             [*command, "--home", str(place), *options],
-            env=environ,
+            env=run_environ(),
             cwd=REPOSITORY,
             stdout=stdout,
             stderr=stderr,
@@ -99,6 +92,27 @@ def running(home: Home, *options: str) -> Iterator[Running]:
         process.wait()
 
 
+def run_environ() -> dict[str, str]:
+    """The environment of a run on one of the tests' homes."""
+    return {**os.environ, "REDCLIFF_SITE": str(REPOSITORY), "REDCLIFF_SITE_SECRET": SECRET}
+
+
+def files_beside(home: Path, *kinds: str) -> list[Path]:
+    """Files beside the home for what the next process says."""
+    number = len(list(home.parent.glob(f"{home.name}.*.log")))
+    return [home.with_name(f"{home.name}.{number}.{kind}") for kind in kinds]
+
+
+def send_to_tree(process: subprocess.Popen[Any], number: signal.Signals) -> None:
+    """A signal to the process, unless it has ended, and to those it started: Spark's JVM."""
+    if process.poll() is not None:
+        return
+    own = psutil.Process(process.pid)
+    for one in (own, *own.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(number)
+
+
 def ended_well(run: Running) -> bool:
     """Whether it did all its work; if not, it has said to try again."""
     code = run.end()
@@ -106,7 +120,14 @@ def ended_well(run: Running) -> bool:
     return code == 0
 
 
-def put_to_sleep(run: Running, home: Home) -> None:
+class Stoppable(Protocol):
+    """What takes signals."""
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to all that it is."""
+
+
+def put_to_sleep(run: Stoppable, home: Home) -> None:
     """Stop all that the run is and let its leases run out, as they do in a minute."""
     state = sqlite3.connect(home.settings.home / "state.db", timeout=0.1)
     while True:
