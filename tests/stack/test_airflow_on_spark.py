@@ -1,8 +1,6 @@
 """
 A real scheduler in the cluster profile: the lake on S3, the state in PostgreSQL, Spark on its own
-master and worker. Some departments' days run by themselves, whatever part of Spark is killed.
-
-`REDCLIFF_DAYS` says how many days (2).
+master and worker. Three days of the whole city run by themselves, whatever part of Spark is killed.
 """
 
 from __future__ import annotations
@@ -20,9 +18,7 @@ from tests.stack.scheduled import DAYS, Scheduled, make_scheduled
 pytestmark = [pytest.mark.stack, pytest.mark.nightly]
 
 SCALE = 0.001
-DEPARTMENTS = ("court", "market_regulation")
 PATIENCE = 1800.0
-NUMBER = int(os.environ.get("REDCLIFF_DAYS", "2"))
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +54,23 @@ def driver_of(scheduled: Scheduled) -> psutil.Process | None:
 
 
 DRIVER = "org.apache.spark.deploy.SparkSubmit"
-KILLS = [kill_driver, kill_worker]
+
+
+def kill_nothing(scheduled: Scheduled) -> None:
+    """A day that is not disturbed."""
+
+
+KILLS = [kill_driver, kill_worker, kill_nothing]
 
 
 @pytest.mark.timeout(5400)
 def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
     scheduled: Scheduled,
 ) -> None:
-    for number, day in enumerate(DAYS[:NUMBER]):
-        for department in DEPARTMENTS:
-            scheduled.drop(day, only=department)
+    for day, kill in zip(DAYS, KILLS, strict=False):
+        scheduled.drop(day)
         scheduled.until(lambda: driver_of(scheduled))
-        KILLS[number % len(KILLS)](scheduled)
+        kill(scheduled)
 
         scheduled.settle(PATIENCE)
 
