@@ -280,6 +280,15 @@ class Contract:
         return tuple(c for c in self.columns if c.derive is None)
 
     @cached_property
+    def looked_up(self) -> frozenset[str]:
+        """The other datasets by which delivered rows are judged: code tables, references."""
+        if self.kind is not Kind.SOURCE:
+            return frozenset()
+        named = {c.code_table for c in self.columns if c.code_table}
+        named |= {r.dataset for c in self.columns for r in c.references}
+        return frozenset(named - {self.id})
+
+    @cached_property
     def _by_name(self) -> dict[str, Column]:
         return {c.name: c for c in self.columns}
 

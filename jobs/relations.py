@@ -127,10 +127,8 @@ class Relations:
 
     def newest_versions(self) -> dict[str, int | None]:
         """The versions as they stand now of all tables that the delivery writes or looks up."""
-        looked_up = {c.code_table for c in self.contract.columns if c.code_table}
-        looked_up |= {r.dataset for c in self.contract.columns for r in c.references}
         names = [s.table for s in self.shapes()]
-        names += [table_name(d, Layer.CURATED) for d in sorted(looked_up - {self.contract.id})]
+        names += [table_name(d, Layer.CURATED) for d in sorted(self.contract.looked_up)]
         return {name: self.context.tables.version(name) for name in names}
 
     def prepare(self, base: Mapping[str, int | None]) -> None:

@@ -5,12 +5,10 @@ A run: every landed delivery up to a date, in order, then every model whose inpu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 from catalog.catalog import Catalog
 from catalog.compile.openlineage import run_events
@@ -18,13 +16,15 @@ from catalog.contract import Contract
 from catalog.errors import EnvironmentProblem
 from catalog.models import model_inputs
 from catalog.naming import split_table_name, table_name
-from catalog.vocabulary import Layer, Theme
+from catalog.vocabulary import Layer
 from jobs.context import Context
 from jobs.deliver import land_code_tables, owner
 from jobs.emit import emit
 from jobs.engines import open_engine
 from jobs.load import Loaded, load
+from jobs.parallel import in_dependency_order
 from jobs.progress import Progress
+from jobs.queues import Queue, queues_of, waits_for
 from jobs.refresh import Refreshed, refresh
 from jobs.registration import Registration, register_after_run
 from jobs.selection import EVERYTHING, Selection
@@ -39,9 +39,6 @@ from lake.s3 import while_it_answers
 from lake.settings import Settings
 from lake.state import opened
 from lake.tables import Tables
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -113,6 +110,7 @@ def run(
     progress: Progress,
     selection: Selection = EVERYTHING,
     engine: Engine | None = None,
+    tables: Tables | None = None,
 ) -> RunReport:
     """
     Load every landed delivery with business date ≤ `through` (None: all of them), then refresh
@@ -120,7 +118,8 @@ def run(
     has not settled the run's date keeps its table and is told.
 
     Idempotent: with nothing landed and nothing changed, no table gets a new version. `engine` is
-    used and left open when given; else the settings' engine is opened for this run alone.
+    used and left open when given; else the settings' engine is opened for this run alone. `tables`
+    are those of the lake, from a caller that has them open.
     What another process has taken up is waited for, and then left as it has made it; `LeaseLost`
     when that takes too long.
     """
@@ -133,13 +132,14 @@ def run(
                 progress=progress,
                 selection=selection,
                 engine=own,
+                tables=tables,
             )
     with while_it_answers(settings.s3), opened(settings.state_url) as state:
         context = Context(
             settings,
             catalog,
             engine,
-            Tables(settings.lake, settings.store),
+            tables or Tables(settings.lake, settings.store),
             Ledger(state),
             Landing.at(settings.landing, settings.store),
             Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),
@@ -252,56 +252,25 @@ def _newest(ledger: Ledger, catalog: Catalog) -> date | None:
 # --- deliveries ------------------------------------------------------------------------------
 
 
-def _waves(catalog: Catalog, pending: Iterable[Delivery]) -> list[list[list[Delivery]]]:
-    """
-    Deliveries in waves: dates in order, and within a date code tables, then what is looked up,
-    then the rest. Within a wave each dataset has a queue of its own.
-    """
-    looked_up = {r.dataset for k in catalog.sources() for c in k.columns for r in c.references}
-
-    def wave(d: Delivery) -> tuple[date, int]:
-        contract = catalog.get(d.dataset)
-        if contract.theme is Theme.REFERENCE:
-            return d.business_date, 0
-        return d.business_date, 1 if d.dataset in looked_up else 2
-
-    ordered = sorted(pending, key=lambda d: (*wave(d), d.dataset, d.revision))
-    return [
-        [list(queue) for _, queue in groupby(deliveries, key=lambda d: d.dataset)]
-        for _, deliveries in groupby(ordered, key=wave)
-    ]
-
-
 def _load_all(context: Context, pending: Sequence[Delivery], progress: Progress) -> list[Loaded]:
-    loaded: list[Loaded] = []
+    queues = queues_of(pending)
     with progress.step("loading deliveries", len(pending)) as advance:
 
-        def load_queue(queue: Sequence[Delivery]) -> list[Loaded]:
+        def load_queue(queue: Queue) -> list[Loaded]:
             results = []
-            for delivery in queue:
+            for delivery in queues[queue]:
                 results.append(load(context, delivery))
                 advance()
             return results
 
-        for wave in _waves(context.catalog, pending):
-            # Largest first: the longest delivery of a wave should not begin last.
-            queues = sorted(wave, key=lambda q: -sum(f.bytes for d in q for f in d.files))
-            for results in _in_parallel(context, load_queue, queues):
-                loaded += results
-    return sorted(loaded, key=lambda r: (*r.delivery.order, r.delivery.dataset))
-
-
-def _in_parallel(context: Context, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`work` over `items`, as many at once as the engine likes; the first error ends the run."""
-    with ThreadPoolExecutor(context.engine.parallel) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            context.leases.stop_waiting()
-            raise
+        loaded = in_dependency_order(
+            waits_for(context.catalog, queues),
+            load_queue,
+            threads=context.engine.parallel,
+            stop=context.leases.stop_waiting,
+        )
+    results = [result for queue in loaded.values() for result in queue]
+    return sorted(results, key=lambda r: (*r.delivery.order, r.delivery.dataset))
 
 
 # --- models ----------------------------------------------------------------------------------
@@ -330,23 +299,21 @@ def _has_settled(context: Context, dataset: str, day: date) -> bool:
 def _refresh_all(
     context: Context, models: Sequence[Contract], run_date: date, progress: Progress
 ) -> list[Refreshed]:
-    refreshed: list[Refreshed] = []
-    done: set[str] = set()
-    waiting = list(models)
+    chosen = {contract.id: contract for contract in models}
     with progress.step("refreshing models", len(models)) as advance:
 
-        def one(contract: Contract) -> Refreshed:
-            result = refresh(context, contract, run_date)
+        def one(dataset: str) -> Refreshed:
+            result = refresh(context, chosen[dataset], run_date)
             advance()
             return result
 
-        while waiting:
-            pending = {c.id for c in waiting}
-            ready = [c for c in waiting if not _inputs(context.catalog, c) & (pending - {c.id})]
-            refreshed += _in_parallel(context, one, ready)
-            done |= {c.id for c in ready}
-            waiting = [c for c in waiting if c.id not in done]
-    return refreshed
+        refreshed = in_dependency_order(
+            {name: _inputs(context.catalog, contract) for name, contract in chosen.items()},
+            one,
+            threads=context.engine.parallel,
+            stop=context.leases.stop_waiting,
+        )
+    return [refreshed[name] for name in chosen]
 
 
 def _inputs(catalog: Catalog, contract: Contract) -> set[str]:

@@ -13,7 +13,7 @@ from catalog.contract import Contract
 from catalog.errors import UsageError
 from catalog.models import model_inputs, model_order
 from catalog.naming import split_table_name
-from catalog.vocabulary import Kind, Theme
+from catalog.vocabulary import Theme
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Selection:
         waiting = set(self.datasets)
         while waiting:
             wanted |= waiting
-            waiting = {name for one in waiting for name in _looked_up(catalog, one)} - wanted
+            waiting = {name for one in waiting for name in catalog.get(one).looked_up} - wanted
         return frozenset(wanted)
 
     def affected(self, catalog: Catalog) -> list[Contract]:
@@ -107,12 +107,3 @@ def select(
     return Selection(
         frozenset(wanted), Theme(theme) if theme else None, only != "models", only != "loads"
     )
-
-
-def _looked_up(catalog: Catalog, dataset: str) -> set[str]:
-    """The datasets by which rows of this one are judged: code tables, and what they refer to."""
-    contract = catalog.get(dataset)
-    if contract.kind is not Kind.SOURCE:
-        return set()
-    named = {c.code_table for c in contract.columns if c.code_table}
-    return named | {r.dataset for c in contract.columns for r in c.references}
