@@ -115,20 +115,23 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
     _generate(settings, catalog, city, progress)
     deliver(settings, catalog, settings.home / "city" / "inbox", progress)
     models: dict[str, float] = {}
+    tables = Tables(settings.lake, settings.store)
     with ExitStack() as stack:
         with progress.step(f"starting {settings.engine}"):
             engine = stack.enter_context(open_engine(settings))
         for number in range(city.days):
             day = FIRST_DAY + timedelta(number)
             progress.note(f"day {number + 1} of {city.days}: {day}")
-            report = run(settings, catalog, through=day, progress=progress, engine=engine)
+            report = run(
+                settings, catalog, through=day, progress=progress, engine=engine, tables=tables
+            )
             for model in report.models:
                 models[model.dataset] = models.get(model.dataset, 0.0) + model.seconds
     with opened(settings.state_url) as state:
         entries = tuple(Ledger(state).entries())
-    tables = standing(Tables(settings.lake, settings.store))
+    stand = standing(tables)
     seconds = time.monotonic() - started
-    return DemoReport(settings.engine, seconds, entries, tables, models)
+    return DemoReport(settings.engine, seconds, entries, stand, models)
 
 
 def _is_in_use(settings: Settings) -> bool:
