@@ -21,6 +21,16 @@ from tests.databases import NewStore, PostgresServer, postgres_server
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One Spark, and one process for all tests on it, when several share the tests (`-n 2`)."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            asked = item.callspec.params.values() if hasattr(item, "callspec") else ()
+            if "spark" in item.fixturenames or any(type(x) is str and x == "spark" for x in asked):
+                item.add_marker(pytest.mark.xdist_group("spark"))
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The contracts of this repository."""
