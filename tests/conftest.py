@@ -67,14 +67,14 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Spark, for what only it does and for the comparison of the two."""
     from lake.addresses import SparkMaster
-    from lake.engines.spark import SparkEngine, start_session
+    from lake.engines.spark import MEMORY, SparkEngine, start_session
     from lake.store import LOCAL
     from lake.toolchain import delta_jars, find_java
 
     session = start_session(
         SparkMaster("local[2]"),
         LOCAL,
-        memory="1g",
+        memory=MEMORY,
         jars=delta_jars(),
         java_home=find_java().home,
         scratch=tmp_path_factory.mktemp("spark"),

@@ -92,10 +92,14 @@ MEMORY = "2g"
 
 LOOPBACK = "127.0.0.1"
 
-JAVA_OPTIONS = "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m"
+JAVA_OPTIONS = (
+    "-XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m "
+    "-XX:+ExitOnOutOfMemoryError -XX:+DisplayVMOutputToStderr"
+)
 """
 Of the JVM. With fewer compilers than it has by default, Java 17 sets 48 MB aside for code, which
-the second day of a run fills: from then on nothing new is compiled.
+the second day of a run fills: from then on nothing new is compiled. A driver whose heap is full
+may lose the thread that hands out tasks, and would then wait for them for ever: it ends instead.
 """
 
 CONFLICTS = (

@@ -25,6 +25,7 @@ session = start_session(
     scratch=Path(sys.argv[1]),
 )
 engine = SparkEngine(session)
+allocate = session._jvm.java.nio.ByteBuffer.allocate
 try:
     with engine.workspace() as workspace:
         assert workspace.rows(parse_one("SELECT 1 AS n")).num_rows == 1
@@ -38,6 +39,7 @@ engine.close()
 ENDS = {
     "killed": "session.sparkContext._gateway.proc.kill()",
     "sent-away": "session.sparkContext._jsc.sc().stop()",
+    "out-of-memory": "full = [allocate(1 << 27) for _ in range(8)]",
 }
 
 
