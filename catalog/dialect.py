@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 
 from catalog.contract import DataType, TypeName
 
@@ -30,6 +31,19 @@ TRUSTED = "trusted"
 FULL_WIDTH = "".join(chr(c + 0xFEE0) for c in range(0x21, 0x7F))
 HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))
 ANY_FULL_WIDTH = f"[{FULL_WIDTH[0]}-{FULL_WIDTH[-1]}]"
+
+
+def load_dialect(name: str) -> None:
+    """
+    Load a dialect of sqlglot; called when a module is imported that reads or writes it.
+
+    By itself sqlglot does so when it is first asked for one, and shows it to other threads before
+    it is complete: these would write the SQL of its parent, Spark's `TRY_CAST` as `CAST`.
+    """
+    Dialect.get_or_raise(name)
+
+
+load_dialect("trino")
 
 
 def bare(tree: exp.Expr) -> exp.Expr:

@@ -18,7 +18,17 @@ from typing import Any
 
 from sqlglot import exp
 
-from catalog.dialect import TRUSTED, Rewrite, case_when, free, macros, replace_calls, sql, unfold
+from catalog.dialect import (
+    TRUSTED,
+    Rewrite,
+    case_when,
+    free,
+    load_dialect,
+    macros,
+    replace_calls,
+    sql,
+    unfold,
+)
 from catalog.patterns import in_plain_classes
 
 Node = Callable[[Any], exp.Expr]
@@ -137,6 +147,9 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
     },
 }
 """Functions that are plain SQL on no engine, by their names."""
+
+for _engine in CALLS:
+    load_dialect(_engine)
 
 # --- Trino's own SQL -------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -26,7 +28,8 @@ from lake.engines.rendering import render
 from tests.lake.engines.expressions import EXPRESSIONS, FAILING, Cases
 
 DAY = date(2025, 3, 3)
-VECTORS = Path(__file__).parents[2] / "catalog" / "vectors"
+ROOT = Path(__file__).parents[3]
+VECTORS = ROOT / "tests" / "catalog" / "vectors"
 AT_ONCE = 15
 ENGINES = {"embedded": "duckdb", "spark": "spark"}
 RULES = [
@@ -226,3 +229,15 @@ REFUSED = (
 @pytest.mark.parametrize("sql", REFUSED)
 def test_what_is_not_made_alike_is_refused(sql: str) -> None:
     assert len(check_expression(sql, ("x", "d"))) == 1
+
+
+def test_a_dialect_is_whole_before_any_thread_can_ask_for_it() -> None:
+    code = (
+        "import sys, lake.engines.rendering\n"
+        "missing = [n for n in ('trino', 'duckdb', 'spark') if f'sqlglot.dialects.{n}' not in "
+        "sys.modules]\n"
+        "assert not missing, missing"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+
+    assert done.returncode == 0, done.stderr
