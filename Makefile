@@ -26,7 +26,7 @@ demo: $(STAMPS)/run ## three days of a small made-up city, from delivery to libr
 	$(BIN)/redcliff demo $(ARGS)
 
 test: setup ## all tests, by two processes (ARGS="tests/lake -k ledger" for some, by one)
-	$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadgroup)
+	$(BIN)/python -m pytest $(or $(ARGS),-n 2)
 
 nightly: setup ## both engines with ten times the city, deliveries in any order, 200 kills: hours
 	REDCLIFF_SCALE=0.02 REDCLIFF_DAYS=3 REDCLIFF_SEEDS=2 \

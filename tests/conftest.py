@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from xdist.scheduler import LoadScopeScheduling
 
 from catalog.catalog import Catalog
 from jobs.city import generate
@@ -21,14 +23,28 @@ from tests.databases import NewStore, PostgresServer, postgres_server
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """
+    How several processes share the tests (`-n 2`): one takes all that are on Spark, which takes
+    seconds to start and a gigabyte; the others take the rest, one by one.
+    """
+    return _OneSpark(config, log)
+
+
+class _OneSpark(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return "spark" if _is_on_spark(nodeid) else nodeid
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One Spark, and one process for all tests on it, when several share the tests (`-n 2`)."""
+    """A test that takes `spark` is known by its name."""
     for item in items:
-        if isinstance(item, pytest.Function):
-            asked = item.callspec.params.values() if hasattr(item, "callspec") else ()
-            if "spark" in item.fixturenames or any(type(x) is str and x == "spark" for x in asked):
-                item.add_marker(pytest.mark.xdist_group("spark"))
+        if "spark" in getattr(item, "fixturenames", ()) and not _is_on_spark(item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid} is on Spark; say so in its name")
+
+
+def _is_on_spark(nodeid: str) -> bool:
+    return "spark" in nodeid or nodeid.startswith("tests/parity/")
 
 
 @pytest.fixture(scope="session")

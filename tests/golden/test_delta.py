@@ -70,7 +70,7 @@ def test_a_quotation_mark_in_a_comment_stays_within_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("physical", "logical", "spark"),
+    ("physical", "logical", "written"),
     [
         ("varchar(20)", "string", "STRING"),
         ("bigint", "integer", "BIGINT"),
@@ -79,7 +79,7 @@ def test_a_quotation_mark_in_a_comment_stays_within_it() -> None:
         ("timestamp with time zone", "timestamp", "TIMESTAMP_LTZ"),
     ],
 )
-def test_a_type_has_one_form_in_delta(physical: str, logical: str, spark: str) -> None:
+def test_a_type_has_one_form_in_delta(physical: str, logical: str, written: str) -> None:
     text = changed(
         text_of(SOURCE),
         "logicalType: date\n        physicalType: date\n      - name: is_permanent",
@@ -89,4 +89,4 @@ def test_a_type_has_one_form_in_delta(physical: str, logical: str, spark: str) -
 
     contract: Contract = parse_contract(text, SOURCE)
 
-    assert f"`valid_to` {spark} COMMENT" in compile_delta(contract)
+    assert f"`valid_to` {written} COMMENT" in compile_delta(contract)

@@ -145,7 +145,7 @@ def whole() -> dict[str, list[str]]:
     ("dialect", "table", "rule"),
     [pytest.param(*r, id=f"{r[0]}-{getattr(r[2], '__name__', r[2])}") for r in RULES],
 )
-def test_without_any_one_rule_a_value_is_another(
+def test_without_any_one_rule_a_value_is_another_on_spark_or_duckdb(
     engine: Engine,
     spark: Engine,
     whole: dict[str, list[str]],
@@ -178,7 +178,7 @@ def test_without_any_one_rule_a_value_is_another(
         ),
     ],
 )
-def test_it_is_this_rule_that_meets_this_difference(
+def test_it_is_this_rule_that_meets_this_difference_on_spark_or_duckdb(
     engine: Engine,
     spark: Engine,
     monkeypatch: pytest.MonkeyPatch,

@@ -100,7 +100,7 @@ def test_only_a_large_workspace_shares_its_queries_among_threads(engine: Engine)
 
 
 @pytest.mark.parametrize("small", [True, False])
-def test_rows_that_a_deletion_vector_hides_are_gone_on_every_engine(
+def test_rows_that_a_deletion_vector_of_spark_hides_are_gone_on_every_engine(
     any_engine: Engine, spark: SparkEngine, tmp_path: Path, small: bool
 ) -> None:
     table = str(tmp_path / "thinned")
