@@ -20,7 +20,7 @@ from catalog.catalog import Catalog
 from catalog.errors import UsageError
 from jobs.profile import settle
 from jobs.progress import Progress
-from jobs.status import delivery_document, standing
+from jobs.status import delivery_document
 from lake.entries import Entry
 from lake.landing import Landing
 from lake.ledger import Ledger
@@ -129,9 +129,8 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
                 models[model.dataset] = models.get(model.dataset, 0.0) + model.seconds
     with opened(settings.state_url) as state:
         entries = tuple(Ledger(state).entries())
-    stand = standing(tables)
     seconds = time.monotonic() - started
-    return DemoReport(settings.engine, seconds, entries, stand, models)
+    return DemoReport(settings.engine, seconds, entries, report.tables, models)
 
 
 def _is_in_use(settings: Settings) -> bool:

@@ -4,8 +4,9 @@ Work in several threads, each piece after those that it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -29,43 +30,37 @@ def in_dependency_order(
     """
     keys = list(tasks)
     places = {key: place for place, key in enumerate(keys)}
-    awaited = [{places[one] for one in tasks[key] if one in places} for key in keys]
-    followers: list[list[int]] = [[] for _ in keys]
-    for place, before in enumerate(awaited):
-        before.discard(place)
-        for one in before:
-            followers[one].append(place)
-    ready = [place for place, before in enumerate(awaited) if not before]
-    waiting = set(range(len(keys))) - set(ready)
-    running: dict[Future[R], int] = {}
+    sorter = _sorter({key: {k for k in tasks[key] if k in places and k != key} for key in keys})
+    ready: list[int] = []
+    running: dict[Future[R], K] = {}
     results: dict[K, R] = {}
     with ThreadPoolExecutor(threads) as pool:
         try:
-            while ready or running or waiting:
-                if not ready and not running:
-                    ready = [_first_of_a_circle(awaited, min(waiting))]
-                    waiting -= {*ready}
+            while sorter.is_active():
+                for key in sorter.get_ready():
+                    heappush(ready, places[key])
                 while ready and len(running) < threads:
-                    place = heappop(ready)
-                    running[pool.submit(work, keys[place])] = place
+                    key = keys[heappop(ready)]
+                    running[pool.submit(work, key)] = key
                 for ended in wait(running, return_when=FIRST_COMPLETED).done:
-                    place = running.pop(ended)
-                    results[keys[place]] = ended.result()
-                    for one in followers[place]:
-                        awaited[one].discard(place)
-                        if not awaited[one] and one in waiting:
-                            waiting.remove(one)
-                            heappush(ready, one)
+                    key = running.pop(ended)
+                    results[key] = ended.result()
+                    sorter.done(key)
         except BaseException:
             stop()
             raise
     return results
 
 
-def _first_of_a_circle(awaited: Sequence[Collection[int]], place: int) -> int:
-    """The first of those that wait for each other, and `place` for them."""
-    path: list[int] = []
-    while place not in path:
-        path.append(place)
-        place = min(awaited[place])
-    return min(path[path.index(place) :])
+def _sorter(awaited: Mapping[K, set[K]]) -> TopologicalSorter[K]:
+    """Prepared; the first of a circle waits for none of the others."""
+    places = {key: place for place, key in enumerate(awaited)}
+    while True:
+        sorter = TopologicalSorter(awaited)
+        try:
+            sorter.prepare()
+        except CycleError as error:
+            circle: list[K] = error.args[1]
+            awaited[min(circle, key=places.__getitem__)].difference_update(circle)
+        else:
+            return sorter

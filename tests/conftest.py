@@ -26,7 +26,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     """
     How several processes share the tests (`-n 2`): one takes all that are on Spark, which takes
-    seconds to start and a gigabyte; the others take the rest, one by one.
+    seconds to start and a gigabyte; the others take the rest, one by one. By names: the groups of
+    xdist's own are suffixes of names, which pytest 9.2 does not let it add.
     """
     return _OneSpark(config, log)
 

@@ -60,14 +60,15 @@ def kill_nothing(scheduled: Scheduled) -> None:
     """A day that is not disturbed."""
 
 
-KILLS = [kill_driver, kill_worker, kill_nothing]
+KILLS = (kill_driver, kill_worker, kill_nothing)
+"""What happens on the first day, and on the next ones."""
 
 
 @pytest.mark.timeout(5400)
 def test_days_run_by_themselves_and_end_in_the_tables_of_one_machine(
     scheduled: Scheduled,
 ) -> None:
-    for day, kill in zip(DAYS, KILLS, strict=False):
+    for day, kill in zip(DAYS[: len(KILLS)], KILLS, strict=True):
         scheduled.drop(day)
         scheduled.until(lambda: driver_of(scheduled))
         kill(scheduled)
