@@ -18,7 +18,7 @@ from sqlglot import exp
 from catalog.contract import Column, Contract, TypeName
 from catalog.dialect import all_of, any_of, bare, call, case_when, column, literal, sql
 from catalog.vocabulary import Derivation, Drift, Gate, Mode
-from pipelines.standardize import permanent_column, standard_text
+from pipelines.standardize import is_one_of, permanent_column, standard_text
 
 BROKEN_RULES = "_broken_rules"
 WARNED_RULES = "_warned_rules"
@@ -95,10 +95,7 @@ def _unknown(c: Column, codes: Codes, joined: str) -> exp.Expr:
     if codes.listed is not None:
         if not codes.listed:
             return exp.true()
-        known = exp.In(
-            this=column(c.name), expressions=[exp.Literal.string(v) for v in codes.listed]
-        )
-        return exp.not_(known)
+        return exp.not_(is_one_of(column(c.name), codes.listed))
     return _absent(column("_value", joined))
 
 

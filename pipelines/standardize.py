@@ -81,8 +81,9 @@ def joined_pieces(pieces: Iterable[exp.Expr]) -> exp.Expr:
     return call("concat", "=", *pieces)
 
 
-def _one_of(value: exp.Expr, words: tuple[str, ...]) -> exp.Expr:
-    return exp.In(this=value.copy(), expressions=[exp.Literal.string(w) for w in words])
+def is_one_of(value: exp.Expr, words: Iterable[str]) -> exp.Expr:
+    """Whether the text `value` is one of the words, of which there is at least one."""
+    return call("is_one_of", value, *words)
 
 
 def _trimmed(c: Column) -> exp.Expr:
@@ -95,7 +96,7 @@ def _standard(c: Column) -> exp.Expr:
         (exp.EQ(this=trimmed.copy(), expression=exp.Literal.string(word)), code_literal(code))
         for word, code in c.codes.items()
     ]
-    value = case_when((_one_of(trimmed, NULL_WORDS), exp.null()), *words, default=trimmed)
+    value = case_when((is_one_of(trimmed, NULL_WORDS), exp.null()), *words, default=trimmed)
     # A lower-case x is another form of the same number, not another number.
     is_number = c.semantic_type in (SemanticType.CITIZEN_ID, SemanticType.USCC)
     return sql("upper(:x)", x=value) if is_number else value
@@ -221,7 +222,7 @@ def _number(c: Column, x: exp.Expr) -> exp.Expr:
 def _boolean(c: Column, x: exp.Expr) -> exp.Expr:
     lowered = sql("lower(:x)", x=x)
     return case_when(
-        (_one_of(lowered, TRUE_WORDS), exp.true()), (_one_of(lowered, FALSE_WORDS), exp.false())
+        (is_one_of(lowered, TRUE_WORDS), exp.true()), (is_one_of(lowered, FALSE_WORDS), exp.false())
     )
 
 
@@ -259,7 +260,7 @@ def is_permanent(value: exp.Expr, x: exp.Expr) -> exp.Expr:
     )
     return sql(
         "coalesce(:words, FALSE) OR coalesce(:dates, FALSE)",
-        words=_one_of(x, PERMANENT_WORDS),
+        words=is_one_of(x, PERMANENT_WORDS),
         dates=dates,
     )
 

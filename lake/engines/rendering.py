@@ -80,6 +80,16 @@ def _ratio(a: exp.Expr, b: exp.Expr, scale: exp.Expr) -> exp.Expr:
     )
 
 
+def _is_one_of(value: exp.Expr, *words: exp.Expr) -> exp.Expr:
+    return exp.In(this=free(value), expressions=[free(w) for w in words])
+
+
+def _duckdb_is_one_of(value: exp.Expr, *words: exp.Expr) -> exp.Expr:
+    """DuckDB compares all rows with every word of an IN: 400 words took 2.7 µs, a list 0.4."""
+    listed = exp.Array(expressions=[free(w) for w in words])
+    return _named("list_contains", listed, value)
+
+
 def _spark_record_json(*pairs: exp.Expr) -> exp.Expr:
     options = _named("map", _text("ignoreNullFields"), _text("false"))
     return _named("to_json", _named("named_struct", *pairs), options)
@@ -124,6 +134,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
         "to_local_milliseconds": lambda x: exp.cast(
             _named("date_trunc", _text("MILLISECOND"), x), "TIMESTAMP_NTZ", dialect="spark"
         ),
+        "is_one_of": _is_one_of,
         "record_json": _spark_record_json,
         "ratio": _ratio,
         "first_of": lambda x: _named("element_at", x, exp.Literal.number(1)),
@@ -137,6 +148,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
         "timestamp_text": lambda x: _named("strftime", x, _text("%Y-%m-%d %H:%M:%S.%g")),
         "to_milliseconds": lambda x: _named("date_trunc", _text("millisecond"), x),
         "to_local_milliseconds": lambda x: _named("date_trunc", _text("millisecond"), x),
+        "is_one_of": _duckdb_is_one_of,
         "record_json": _duckdb_record_json,
         "ratio": _ratio,
         "first_of": lambda x: _named("list_extract", x, exp.Literal.number(1)),

@@ -420,6 +420,9 @@ OWN: Cases = (
     ("without_nulls(ARRAY['b', CAST(NULL AS varchar), 'a'])", ["b", "a"]),
     ("appended(ARRAY['b'], 'a')", ["b", "a"]),
     ("has_any(ARRAY['a'])", True),
+    ("is_one_of('a', 'b', 'a')", True),
+    ("is_one_of('A', 'b', 'a')", False),
+    ("is_one_of(CAST(NULL AS varchar), 'b', 'a')", None),
     ("has_any(without_nulls(ARRAY[CAST(NULL AS varchar)]))", False),
 )
 
