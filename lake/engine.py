@@ -82,8 +82,14 @@ class Answer:
 class Workspace(Protocol):
     """A private set of relations; closing it frees what was kept."""
 
-    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
-        """Relation `name` holds the records of `files` as `lake.readers` reads them."""
+    def read_files(
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+    ) -> None:
+        """
+        Relation `name` holds the records of `files` as `lake.readers` reads them.
+
+        With `once` only the next kept query may read it, and nothing is held before that one asks.
+        """
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """Relation `name` holds `rows`."""

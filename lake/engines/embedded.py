@@ -75,12 +75,20 @@ class EmbeddedWorkspace:
         if day is not None:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
-    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
-        """The readers' batches go into a table as they come; it spills when it grows."""
+    def read_files(
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+    ) -> None:
+        """
+        The readers' batches go as they come into a table, which spills when it grows; with `once`
+        into the query that asks for them, which computes while the next ones are read.
+        """
         from lake.readers import read
 
         batches = (b for f in files for b in read(reading, f.path, f.name, self._store))
         stream = pa.RecordBatchReader.from_batches(reading.schema, batches)
+        if once:
+            self._connection.register(name, stream)
+            return
         self._connection.register("_stream", stream)
         with within_memory():
             self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM _stream")

@@ -260,7 +260,9 @@ class SparkWorkspace:
         self._kept.append(kept)
         return kept
 
-    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
+    def read_files(
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+    ) -> None:
         """
         One task a file, or a part of a large one, each running the reader of `lake.readers`; all
         cores do the rest.
@@ -282,7 +284,7 @@ class SparkWorkspace:
         cores = self._session.sparkContext.defaultParallelism
         if len(tasks) < cores:
             records = records.repartition(cores)
-        self._name(name, self._keep(records))  # a snapshot is looked at more than once
+        self._name(name, records if once else self._keep(records))
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """A local relation; meant for what fits the driver."""
@@ -378,8 +380,10 @@ class SmallSparkWorkspace(SparkWorkspace):
     delta-rs does either in milliseconds. A table that has grown large is left to Spark.
     """
 
-    def read_files(self, name: str, reading: Reading, files: Sequence[LandedFile]) -> None:
-        """The same reader, in this process."""
+    def read_files(
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+    ) -> None:
+        """The same reader, in this process; the records are held for as long as their relation."""
         from lake.readers import read
 
         batches = [b for f in files for b in read(reading, f.path, f.name, self._store)]
