@@ -1,11 +1,12 @@
 """
 What a delivered row costs by redcliff and by dlt with dbt-duckdb, on one city, turn by turn.
 
-    python3 -m venv peer && peer/bin/pip install -r benchmarks/peers/dlt_dbt_requirements.txt
-    .venv/bin/python -m benchmarks.against_dlt_dbt --peer peer/bin/python --scale 1 --pairs 3
+    python3 -m venv .venv/peer
+    .venv/peer/bin/pip install -r benchmarks/peers/dlt_dbt_requirements.txt
+    .venv/bin/python -m benchmarks.against_dlt_dbt --peer .venv/peer/bin/python --pairs 3
 
-Each pair runs two days by either, in new folders; who begins alternates. The peer does less: what,
-says `benchmarks/peers/dlt_dbt.py`. Seconds are those of whole processes, memory is the largest of
+Each pair runs two days by either, in new folders; who begins alternates. The peer does less, as
+`benchmarks/peers/dlt_dbt.py` says. Seconds are those of whole processes, memory is the largest of
 any. redcliff lands, loads and refreshes all models; `models` is their part of its seconds.
 """
 
@@ -20,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from catalog.catalog import Catalog
-from catalog.contract import TypeName
 from catalog.dialect import type_of
 from catalog.naming import folder_name
 from jobs.city import generate
@@ -57,16 +58,18 @@ def measure(base: Path, peer: Path, scale: float, pairs: int) -> dict[str, Any]:
     catalog = Catalog.load(REPOSITORY)
     city = base / "city"
     generate(catalog, city, scale=scale, days=2, seed=1, start=FIRST_DAY, progress=SilentProgress())
-    plan = base / "plan.json"
-    plan.write_text(json.dumps({"datasets": _datasets(catalog, city / "inbox")}))
+    inbox, plan = city / "inbox", base / "plan.json"
+    plan.write_text(json.dumps({"datasets": _datasets(catalog, inbox)}), encoding="utf-8")
+    ways: dict[str, Callable[[Path], list[Measured]]] = {
+        "redcliff": lambda home: _redcliff(home, inbox),
+        "peer": lambda folder: _peer(folder, plan, peer),
+    }
     found = []
     for number in range(pairs):
-        ways = [_redcliff, _peer]
         pair: dict[str, list[Measured]] = {}
         for way in reversed(ways) if number % 2 else ways:
-            folder = base / way.__name__.strip("_")
-            pair[folder.name] = way(folder, city / "inbox", plan, peer)
-            shutil.rmtree(folder)
+            pair[way] = ways[way](base / way)
+            shutil.rmtree(base / way)
         sys.stderr.write(f"{pair}\n")
         found.append(pair)
     return {"scale": scale, "days": [_told(found, n) for n in range(len(DAYS))]}
@@ -74,14 +77,10 @@ def measure(base: Path, peer: Path, scale: float, pairs: int) -> dict[str, Any]:
 
 def _told(found: list[dict[str, list[Measured]]], day: int) -> dict[str, Any]:
     rows = found[0]["redcliff"][day]["rows"]
-    told: dict[str, Any] = {"rows": rows}
+    told: dict[str, Any] = {}
     for way in ("redcliff", "peer"):
         days = [pair[way][day] for pair in found]
-        told[way] = {
-            key: round(statistics.median(d[key] for d in days), 2)
-            for key in days[0]
-            if key != "rows"
-        }
+        told[way] = {key: round(statistics.median(d[key] for d in days), 2) for key in days[0]}
         told[way]["µs a row"] = round(told[way]["seconds"] / rows * 1e6, 1)
     for key in ("seconds", "cpu", "mib"):
         ratios = [pair["redcliff"][day][key] / pair["peer"][day][key] for pair in found]
@@ -89,14 +88,14 @@ def _told(found: list[dict[str, list[Measured]]], day: int) -> dict[str, Any]:
     return told
 
 
-def _redcliff(home: Path, inbox: Path, plan: Path, peer: Path) -> list[Measured]:
+def _redcliff(home: Path, inbox: Path) -> list[Measured]:
     days = []
     environ = os.environ | {"REDCLIFF_HOME": str(home), "REDCLIFF_SITE": str(REPOSITORY)}
+    command = [str(Path(sys.executable).with_name("redcliff"))]
     for day in DAYS:
         mine = home.with_name("inbox")
         for delivered in inbox.glob(f"*/*/{day}"):
             shutil.copytree(delivered, mine / delivered.relative_to(inbox), copy_function=os.link)
-        command = [str(Path(sys.executable).with_name("redcliff"))]
         parts = [
             _timed([*command, *words], environ)
             for words in (
@@ -122,7 +121,7 @@ def _redcliff(home: Path, inbox: Path, plan: Path, peer: Path) -> list[Measured]
     return days
 
 
-def _peer(folder: Path, inbox: Path, plan: Path, peer: Path) -> list[Measured]:
+def _peer(folder: Path, plan: Path, peer: Path) -> list[Measured]:
     folder.mkdir()
     return [
         _timed([str(peer), str(PEER), str(plan), str(folder), day], dict(os.environ))
@@ -153,7 +152,6 @@ def _datasets(catalog: Catalog, inbox: Path) -> list[dict[str, Any]]:
         if contract.source is None:
             continue
         reading = Reading.of(contract)
-        types = {c.name: c for c in contract.columns}
         found.append(
             {
                 "table": folder_name(name),
@@ -165,11 +163,7 @@ def _datasets(catalog: Catalog, inbox: Path) -> list[dict[str, Any]]:
                     {
                         "name": field.name,
                         "headers": field.headers,
-                        "type": "TIMESTAMP WITH TIME ZONE"
-                        if types[field.name].type.name is TypeName.INSTANT
-                        else type_of(types[field.name].type)
-                        .sql("duckdb")
-                        .replace("TEXT", "VARCHAR"),
+                        "type": type_of(contract.column(field.name).type).sql("duckdb"),
                     }
                     for field in reading.fields
                 ],

@@ -135,8 +135,9 @@ class Relations:
         """Name all relations that judging reads, then judge: every query reads `base` alone."""
         self.base = base
         workspace, contract = self.workspace, self.contract
+        # What meets current rows is looked at several times: as text, as fresh, as contested.
         workspace.read_files(
-            "delivered", Reading.of(contract), self._files(), once=not self.has_recognised
+            "delivered", Reading.of(contract), self._files(), keep=self.has_recognised
         )
         workspace.add_rows("known", self._known())
         for name, shape in (
@@ -160,7 +161,7 @@ class Relations:
         """The bad rows of the delivery as quarantine would hold them, judged by itself."""
         self.base = base
         workspace, contract = self.workspace, self.contract
-        workspace.read_files("delivered", Reading.of(contract), self._files(), once=True)
+        workspace.read_files("delivered", Reading.of(contract), self._files())
         self._codes = self._code_values()
         self._add_judged("judged", "delivered")
         workspace.add_query("outcomes", outcomes(contract, "judged", Base()), keep=True)

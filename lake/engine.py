@@ -83,12 +83,11 @@ class Workspace(Protocol):
     """A private set of relations; closing it frees what was kept."""
 
     def read_files(
-        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, keep: bool = False
     ) -> None:
         """
-        Relation `name` holds the records of `files` as `lake.readers` reads them.
-
-        With `once` only the next kept query may read it, and nothing is held before that one asks.
+        Relation `name` is the records of `files` as `lake.readers` reads them: anew for each query,
+        or, with `keep`, once, and then they are held.
         """
 
     def add_rows(self, name: str, rows: pa.Table) -> None:

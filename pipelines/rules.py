@@ -164,10 +164,7 @@ def _change_in(contract: Contract, which: str | None) -> exp.Expr:
     words = {"upsert": change.upsert, "delete": change.delete}.get(
         which or "", change.upsert + change.delete
     )
-    return exp.In(
-        this=call("trim_all", column("_change")),
-        expressions=[exp.Literal.string(w) for w in words],
-    )
+    return is_one_of(call("trim_all", column("_change")), words)
 
 
 def is_delete(contract: Contract) -> exp.Expr:

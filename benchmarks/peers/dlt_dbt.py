@@ -71,6 +71,7 @@ def main() -> None:
     """One day, as the command line says."""
     plan = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     folder, day = Path(sys.argv[2]), sys.argv[3]
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DO_NOT_TRACK": "1"}
     ingest(plan["datasets"], folder, day)
     transform(plan["datasets"], folder, day)
 
@@ -80,7 +81,6 @@ def main() -> None:
 
 def ingest(datasets: list[Dataset], folder: Path, day: str) -> None:
     """Append the day's files to raw."""
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["DATA_WRITER__BUFFER_MAX_ITEMS"] = "100000"
     import dlt
 
@@ -108,12 +108,11 @@ def _tables(dataset: Dataset, day: str) -> Iterator[Any]:
 
     for file in dataset["files"][day]:
         for table in READERS[dataset["format"]](dataset, file):
-            places = {h: n for n, h in enumerate(table.column_names)}
             columns = {}
             for column in dataset["delivered"]:
-                found = [places[h] for h in column["headers"] if h in places]
+                header = next((h for h in column["headers"] if h in table.column_names), None)
                 columns[column["name"]] = (
-                    table.column(found[0]) if found else pa.nulls(len(table), pa.string())
+                    table.column(header) if header else pa.nulls(len(table), pa.string())
                 )
             columns["business_date"] = pa.repeat(pa.scalar(day), len(table))
             yield pa.table(columns)
@@ -222,7 +221,6 @@ def transform(datasets: list[Dataset], folder: Path, day: str) -> None:
         _write_project(datasets, folder, project)
     from dbt.cli.main import dbtRunner
 
-    os.environ["DO_NOT_TRACK"] = "1"
     sys.path.insert(0, str(project))
     persons = {"population__household_register", "population__insurance_register"}
     chosen = arrived | ({"person", "person_quarantine"} if arrived & persons else set())
@@ -274,7 +272,7 @@ def _config(folder: Path, name: str) -> str:
 def _typed(column: dict[str, str]) -> str:
     text = f'''nullif(trim("{column["name"]}"), '')'''
     match column["type"]:
-        case "VARCHAR":
+        case "TEXT":
             return f'{text} AS "{column["name"]}"'
         case "DATE":
             forms = ", ".join(f"'{form}'" for form in DATES)

@@ -57,6 +57,29 @@ EXTENSIONS = {"delta": "make setup", "httpfs": "make cluster"}
 """DuckDB's extensions that come as wheels, and what installs them; the second is for S3 alone."""
 
 
+class _Records:
+    """The records of files, for DuckDB: a reader of Arrow's is empty when it is asked again."""
+
+    def __init__(self, reading: Reading, files: Sequence[LandedFile], store: Store) -> None:
+        self._reading = reading
+        self._files = files
+        self._store = store
+
+    def __arrow_c_schema__(self) -> object:
+        return self._reading.schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        from lake.readers import read
+
+        batches = (
+            batch
+            for file in self._files
+            for batch in read(self._reading, file.path, file.name, self._store)
+        )
+        stream = pa.RecordBatchReader.from_batches(self._reading.schema, batches)
+        return stream.__arrow_c_stream__(requested_schema)
+
+
 class EmbeddedWorkspace:
     """
     Relations that hold rows are temporary tables of one connection, or views of Arrow's.
@@ -76,20 +99,17 @@ class EmbeddedWorkspace:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
     def read_files(
-        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, keep: bool = False
     ) -> None:
         """
-        The readers' batches go as they come into a table, which spills when it grows; with `once`
-        into the query that asks for them, which computes while the next ones are read.
+        The readers' batches go as they come into the query that asks for them, which computes while
+        the next ones are read; with `keep` into a table, which spills when it grows.
         """
-        from lake.readers import read
-
-        batches = (b for f in files for b in read(reading, f.path, f.name, self._store))
-        stream = pa.RecordBatchReader.from_batches(reading.schema, batches)
-        if once:
-            self._connection.register(name, stream)
+        records = _Records(reading, files, self._store)
+        if not keep:
+            self._connection.register(name, records)
             return
-        self._connection.register("_stream", stream)
+        self._connection.register("_stream", records)
         with within_memory():
             self._connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM _stream")
         self._connection.unregister("_stream")

@@ -261,7 +261,7 @@ class SparkWorkspace:
         return kept
 
     def read_files(
-        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, keep: bool = False
     ) -> None:
         """
         One task a file, or a part of a large one, each running the reader of `lake.readers`; all
@@ -284,7 +284,7 @@ class SparkWorkspace:
         cores = self._session.sparkContext.defaultParallelism
         if len(tasks) < cores:
             records = records.repartition(cores)
-        self._name(name, records if once else self._keep(records))
+        self._name(name, self._keep(records) if keep else records)
 
     def add_rows(self, name: str, rows: pa.Table) -> None:
         """A local relation; meant for what fits the driver."""
@@ -381,7 +381,7 @@ class SmallSparkWorkspace(SparkWorkspace):
     """
 
     def read_files(
-        self, name: str, reading: Reading, files: Sequence[LandedFile], *, once: bool = False
+        self, name: str, reading: Reading, files: Sequence[LandedFile], *, keep: bool = False
     ) -> None:
         """The same reader, in this process; the records are held for as long as their relation."""
         from lake.readers import read

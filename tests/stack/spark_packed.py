@@ -39,7 +39,7 @@ def main() -> None:
     with spark_session(store, where) as session:
         try:
             with SparkEngine(session, store).workspace() as workspace:
-                workspace.read_files("given", HOW, [file])
+                workspace.read_files("given", HOW, [file], keep=True)
                 ordered = exp.select("*").from_("given").order_by("_row_number")
                 told: object = workspace.rows(ordered).to_pylist()
         except EnvironmentProblem as problem:

@@ -47,10 +47,10 @@ def test_a_relation_without_rows_has_its_columns(any_engine: Engine) -> None:
     assert (found.num_rows, found.column_names) == (0, ["n", "words"])
 
 
-@pytest.mark.parametrize("once", [True, False])
+@pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("small", [True, False])
 def test_the_records_of_several_files_are_read_as_they_were_delivered(
-    any_engine: Engine, tmp_path: Path, small: bool, once: bool
+    any_engine: Engine, tmp_path: Path, small: bool, keep: bool
 ) -> None:
     files = []
     for number, record in enumerate(("1,张三", "2,𠮷", "3,李四,more")):
@@ -59,10 +59,11 @@ def test_the_records_of_several_files_are_read_as_they_were_delivered(
         files.append(LandedFile(str(file), f"{number}.csv"))
 
     with any_engine.workspace(small=small) as workspace:
-        workspace.read_files("read", reading("id", "name"), files, once=once)
-        workspace.add_query("given", exp.select("*").from_("read"), keep=True)
+        workspace.read_files("given", reading("id", "name"), files, keep=keep)
         found = workspace.rows(ALL).select(["_file", "_row_number", "name", "_fault"])
+        again = workspace.rows(ALL).select(found.column_names)
 
+    assert sorted(map(str, again.to_pylist())) == sorted(map(str, found.to_pylist()))
     assert sorted(tuple(row.values()) for row in found.to_pylist()) == [
         ("0.csv", 1, "张三", None),
         ("1.csv", 1, "𠮷", None),
