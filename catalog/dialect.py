@@ -124,6 +124,11 @@ def free(part: exp.Expr) -> exp.Expr:
     return part if part.parent is None else part.copy()
 
 
+def named(value: exp.Expr, name: str) -> exp.Alias:
+    """`value AS "name"`; `exp.alias_` would copy the value."""
+    return exp.Alias(this=free(value), alias=exp.Identifier(this=name, quoted=True))
+
+
 def case_when(*branches: tuple[exp.Expr, exp.Expr], default: exp.Expr | None = None) -> exp.Case:
     """
     A CASE of conditions and values.
@@ -319,7 +324,10 @@ def replace_calls(
         rewrite = rewrites.get(str(call_.this).lower())
         if rewrite is None:
             continue
-        said = replace_calls(rewrite(*call_.expressions), rewrites, copy=False)
+        arguments = call_.expressions
+        for argument in arguments:
+            argument.parent = None  # the call goes: what takes its place need not copy them
+        said = replace_calls(rewrite(*arguments), rewrites, copy=False)
         if call_ is tree:
             tree = said
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from catalog.contract import Contract
-from catalog.dialect import column, literal, query
+from catalog.dialect import column, literal, named, query
 from catalog.shapes import quarantine_shape
 from pipelines.difference import Moment, moment_of
 from pipelines.outputs import Stamp
@@ -161,5 +161,5 @@ class _Selecting:
         self._names = quarantine_shape(contract).column_names
 
     def __call__(self, op: str, table: str, **values: exp.Expr) -> exp.Select:
-        kept = [exp.alias_(values.get(n) or column(n, table), n) for n in self._names]
-        return exp.select(*kept, exp.alias_(literal(op), "_op"))
+        kept = [named(values.get(n) or column(n, table), n) for n in self._names]
+        return exp.select(*kept, named(literal(op), "_op"))

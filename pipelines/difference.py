@@ -22,7 +22,7 @@ from enum import StrEnum
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import all_of, call, column, query, sql
+from catalog.dialect import all_of, call, column, named, query, sql
 from catalog.vocabulary import Mode
 from pipelines.rules import BROKEN_RULES, KEY_UNIQUE, WARNED_RULES, is_delete
 from pipelines.standardize import TECHNICAL, row_hash, standardize, text
@@ -149,12 +149,10 @@ def current_rows(contract: Contract, curated: str, touched: str | None = None) -
     return (
         exp.select(
             *[column(k, "t") for k in contract.key],
-            exp.alias_(key_text(contract, "t"), "_key"),
+            named(key_text(contract, "t"), "_key"),
             column("_row_hash", "t"),
             column("_delivery_id", "t"),
-            exp.alias_(
-                order_text(contract, moment, column("_business_date", "known"), "t"), "_order"
-            ),
+            named(order_text(contract, moment, column("_business_date", "known"), "t"), "_order"),
         )
         .from_(rows.subquery("t"))
         .join("known", on="t._delivery_id = known._delivery_id")
@@ -185,10 +183,10 @@ def raw_as_delivered(contract: Contract, raw: str) -> exp.Select:
     return exp.select(
         *[column(c.name) for c in contract.delivered_columns],
         *[
-            exp.alias_(column(carried[t]) if t in carried else sql("CAST(NULL AS varchar)"), t)
+            named(column(carried[t]) if t in carried else sql("CAST(NULL AS varchar)"), t)
             for t in TECHNICAL
         ],
-        *[exp.alias_(column(n), f"_raw{n}") for n in ("_op", "_delivery_id", "_row_hash")],
+        *[named(column(n), f"_raw{n}") for n in ("_op", "_delivery_id", "_row_hash")],
     ).from_(raw)
 
 
@@ -204,15 +202,15 @@ def typed_raw(contract: Contract, raw: str, where: str) -> exp.Select:
     return (
         exp.select(
             *[column(k, "e") for k in contract.key],
-            exp.alias_(key_text(contract, "e"), "_key"),
-            exp.alias_(sql(moment_of()), "_moment"),
-            exp.alias_(
+            named(key_text(contract, "e"), "_key"),
+            named(sql(moment_of()), "_moment"),
+            named(
                 order_text(contract, sql(moment_of()), column("_business_date", "known"), "e"),
                 "_order",
             ),
-            exp.alias_(column("_raw_op", "e"), "_op"),
-            exp.alias_(column("_raw_delivery_id", "e"), "_delivery_id"),
-            exp.alias_(column("_raw_row_hash", "e"), "_row_hash"),
+            named(column("_raw_op", "e"), "_op"),
+            named(column("_raw_delivery_id", "e"), "_delivery_id"),
+            named(column("_raw_row_hash", "e"), "_row_hash"),
             column("_row_number", "e"),
             column("_business_date", "known"),
             column("_revision", "known"),
@@ -240,10 +238,10 @@ def recognised(contract: Contract, delivered: str, current: str) -> exp.Query:
     What has been accepted is not judged again, and not even typed: a day costs what changed.
     """
     texts = exp.select(
-        *[exp.alias_(column(c.name), f"_text_{c.name}") for c in contract.delivered_columns],
+        *[named(column(c.name), f"_text_{c.name}") for c in contract.delivered_columns],
         *[column(t) for t in ("_file", "_row_number", "_fault", "_record")],
     ).from_(delivered)
-    hashed = exp.select("_file", "_row_number", exp.alias_(row_hash(contract), "_row_hash")).from_(
+    hashed = exp.select("_file", "_row_number", named(row_hash(contract), "_row_hash")).from_(
         texts.subquery("texts")
     )
     return (
@@ -328,10 +326,10 @@ def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select
         "_row_hash",
         BROKEN_RULES,
         WARNED_RULES,
-        exp.alias_(sql("CASE WHEN _fault IS NULL THEN :k END", k=key_text(contract)), "_key"),
-        exp.alias_(sequence_text(contract, day), "_sequence"),
-        exp.alias_(order_text(contract, exp.Literal.string(moment.text), day), "_order"),
-        exp.alias_(is_delete(contract), "_delete"),
+        named(sql("CASE WHEN _fault IS NULL THEN :k END", k=key_text(contract)), "_key"),
+        named(sequence_text(contract, day), "_sequence"),
+        named(order_text(contract, exp.Literal.string(moment.text), day), "_order"),
+        named(is_delete(contract), "_delete"),
     ).from_(judged.subquery("judged", copy=False), copy=False)
 
 
@@ -353,7 +351,7 @@ def _compared(contract: Contract, judged: str, received: str | None) -> exp.Sele
         *[column(t, "j") for t in (BROKEN_RULES, WARNED_RULES)],
     ).from_(exp.to_table(judged).as_("j"))
     if received is None:
-        return rows.select(exp.alias_(exp.false(), "_seen"), copy=False)
+        return rows.select(named(exp.false(), "_seen"), copy=False)
     return rows.select("seen._row_hash IS NOT NULL AS _seen", copy=False).join(
         exp.to_table(received).as_("seen"), on="j._row_hash = seen._row_hash", join_type="left"
     )
@@ -371,8 +369,8 @@ def _ranked(contract: Contract, judged: str, received: str | None) -> exp.Query:
     alone = exp.select(
         exp.Star(),
         "1 AS _copy",
-        exp.alias_(exp.false(), "_rivalled"),
-        exp.alias_(sql("NOT has_any(_broken_rules) AND NOT _seen"), "_eligible"),
+        named(exp.false(), "_rivalled"),
+        named(sql("NOT has_any(_broken_rules) AND NOT _seen"), "_eligible"),
         "1 AS _rank",
     ).from_(rows.where("a._key IS NULL", "j._key IS NOT NULL").subquery("r", copy=False))
 
@@ -385,20 +383,20 @@ def _ranked(contract: Contract, judged: str, received: str | None) -> exp.Query:
         )
     copies = exp.select(
         exp.Star(),
-        exp.alias_(
+        named(
             sql("row_number() OVER (PARTITION BY _row_hash ORDER BY _file, _row_number)"), "_copy"
         ),
-        exp.alias_(rivalled, "_rivalled"),
+        named(rivalled, "_rivalled"),
     ).from_(rows.where("a._key IS NOT NULL OR j._key IS NULL").subquery("r", copy=False))
     eligible = sql("NOT has_any(_broken_rules) AND NOT _rivalled AND _copy = 1 AND NOT _seen")
-    marked = exp.select(exp.Star(), exp.alias_(eligible, "_eligible")).from_(
+    marked = exp.select(exp.Star(), named(eligible, "_eligible")).from_(
         copies.subquery("copies", copy=False), copy=False
     )
     rank = sql(
         f"""row_number() OVER (PARTITION BY {key}, _eligible
              ORDER BY _sequence DESC, _file DESC, _row_number DESC)"""
     )
-    several = exp.select(exp.Star(), exp.alias_(rank, "_rank")).from_(
+    several = exp.select(exp.Star(), named(rank, "_rank")).from_(
         marked.subquery("marked", copy=False), copy=False
     )
     ranked = exp.union(alone, several, distinct=False, copy=False)
@@ -427,7 +425,7 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
     parted = exp.select(
         *[column(k, "n") for k in contract.key],
         *[column(t, "n") for t in (*_CARRIED, "_copy", WARNED_RULES)],
-        exp.alias_(
+        named(
             sql(
                 """CASE WHEN n._rivalled THEN appended(n._broken_rules, :name)
                         ELSE n._broken_rules END""",
@@ -457,8 +455,8 @@ def outcomes(contract: Contract, judged: str, base: Base) -> exp.Select:
         outcome = outcome.when(exp.and_(sql("n._delete"), absent), _is(Outcome.UNCHANGED))
     new = sql("c._row_hash IS NULL") if base.current is not None else exp.true()
     return parted.select(
-        exp.alias_(outcome.else_(_is(Outcome.APPLIED)), "_outcome"),
-        exp.alias_(new, "_is_new"),
+        named(outcome.else_(_is(Outcome.APPLIED)), "_outcome"),
+        named(new, "_is_new"),
         copy=False,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlglot import exp
 
 from catalog.contract import Contract, Rule
-from catalog.dialect import any_of, column, query, sql
+from catalog.dialect import any_of, column, named, query, sql
 from catalog.vocabulary import Consumer
 from pipelines.difference import same_key
 
@@ -70,18 +70,16 @@ def measure(contract: Contract, rule: Rule, table: str) -> exp.Query:
     if rule.metric == "rowCount":
         counted: exp.Expr = sql("count(*)")
     elif rule.metric == "duplicateValues":
-        named = rule.arguments.get("properties") or [rule.column]
+        names = rule.arguments.get("properties") or [rule.column]
         distinct = exp.Count(
-            this=exp.Distinct(expressions=[exp.Tuple(expressions=[column(str(n)) for n in named])])
-            if len(named) > 1
-            else exp.Distinct(expressions=[column(str(named[0]))])
+            this=exp.Distinct(expressions=[exp.Tuple(expressions=[column(str(n)) for n in names])])
+            if len(names) > 1
+            else exp.Distinct(expressions=[column(str(names[0]))])
         )
         counted = sql("count(*) - :d", d=distinct)
     else:
         counted = sql("count_if(:w)", w=_wrong(contract, rule))
-    return exp.select(exp.alias_(counted, "measured"), exp.alias_(sql("count(*)"), "total")).from_(
-        table
-    )
+    return exp.select(named(counted, "measured"), named(sql("count(*)"), "total")).from_(table)
 
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {

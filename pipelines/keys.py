@@ -13,7 +13,7 @@ import hmac
 from sqlglot import exp
 
 from catalog.contract import Contract
-from catalog.dialect import column, sql
+from catalog.dialect import column, named, sql
 from catalog.naming import table_name
 from catalog.vocabulary import Layer
 from pipelines.difference import key_text
@@ -51,9 +51,9 @@ def unassigned(register: Contract, source: Contract) -> exp.Query:
     assert isinstance(latest, exp.Query)
     rows = (
         exp.select(
-            exp.alias_(key_text(source, "s"), "source_key"),
-            exp.alias_(column(key_register.identity, "s"), "identity"),
-            exp.alias_(column("_delivery_id", "s"), "delivery_id"),
+            named(key_text(source, "s"), "source_key"),
+            named(column(key_register.identity, "s"), "identity"),
+            named(column("_delivery_id", "s"), "delivery_id"),
         )
         .from_(exp.to_table(table_name(source.id, Layer.CURATED)).as_("s"))
         .where(sql("NOT :identity IS NULL", identity=column(key_register.identity, "s")))

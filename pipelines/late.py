@@ -15,7 +15,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from catalog.contract import Contract
-from catalog.dialect import column, literal, query, sql
+from catalog.dialect import column, literal, named, query, sql
 from catalog.shapes import history_shape, raw_shape
 from pipelines.difference import Moment, key_text, moment_of, typed_raw
 from pipelines.outputs import Stamp
@@ -112,7 +112,7 @@ def restated(contract: Contract, silent: str, before: str, raw: str) -> exp.Quer
             value = sql("coalesce(:old, :new)", old=column(c.name, "r"), new=column(c.name, "k"))
         else:
             value = column(c.name, "r")
-        selected.append(exp.alias_(value, c.name, quoted=True))
+        selected.append(named(value, c.name))
     names = ", ".join(f'"{c.name}"' for c in shape.columns)
     one_text = query(
         f"""SELECT {names} FROM (SELECT *, row_number() OVER (PARTITION BY _row_hash
@@ -122,7 +122,7 @@ def restated(contract: Contract, silent: str, before: str, raw: str) -> exp.Quer
     key_texts = (
         exp.select(
             column("_key"),
-            *[exp.alias_(column(f"_text_{k}"), k, quoted=True) for k in contract.key],
+            *[named(column(f"_text_{k}"), k) for k in contract.key],
         )
         .from_("classified")
         .where("_outcome = 'applied'")
@@ -213,14 +213,13 @@ def corrections(
     replaced = (
         exp.select(
             *[
-                exp.alias_(
+                named(
                     literal(stamp.delivery_id) if name == "_replaced_by" else column(name, "h"),
                     name,
-                    quoted=True,
                 )
                 for name in columns
             ],
-            exp.alias_(literal("update"), "_op"),
+            named(literal("update"), "_op"),
         )
         .from_(exp.to_table(believed_).as_("h"))
         .join(
@@ -232,10 +231,10 @@ def corrections(
     )
     names = [c.name for c in contract.columns]
     contents = exp.union(
-        exp.select(*map(column, names), "_key", "_row_hash", exp.alias_(literal(0), "_rank"))
+        exp.select(*map(column, names), "_key", "_row_hash", named(literal(0), "_rank"))
         .from_(classified)
         .where("_outcome IN ('applied', 'superseded', 'unchanged') AND NOT _delete"),
-        exp.select(*map(column, names), "_key", "_row_hash", exp.alias_(literal(1), "_rank")).from_(
+        exp.select(*map(column, names), "_key", "_row_hash", named(literal(1), "_rank")).from_(
             believed_
         ),
         distinct=False,
@@ -255,8 +254,8 @@ def corrections(
     }
     added = (
         exp.select(
-            *[exp.alias_(values.get(n) or column(n, "c"), n, quoted=True) for n in columns],
-            exp.alias_(literal("upsert"), "_op"),
+            *[named(values.get(n) or column(n, "c"), n) for n in columns],
+            named(literal("upsert"), "_op"),
         )
         .from_(exp.to_table(folded).as_("f"))
         .join(one_content.subquery("c"), on="f._key = c._key AND f._row_hash = c._row_hash")
@@ -277,12 +276,12 @@ def current_after(
     after it was bad.
     """
     names = [c.name for c in contract.columns]
-    keyed = exp.select(exp.Star(), exp.alias_(key_text(contract), "_key")).from_(curated)
+    keyed = exp.select(exp.Star(), named(key_text(contract), "_key")).from_(curated)
     contents = exp.union(
-        exp.select(*map(column, names), "_key", "_row_hash", exp.alias_(literal(1), "_rank")).from_(
+        exp.select(*map(column, names), "_key", "_row_hash", named(literal(1), "_rank")).from_(
             keyed.subquery("t")
         ),
-        exp.select(*map(column, names), "_key", "_row_hash", exp.alias_(literal(0), "_rank"))
+        exp.select(*map(column, names), "_key", "_row_hash", named(literal(0), "_rank"))
         .from_(classified)
         .where("_outcome = 'applied'"),
         distinct=False,
@@ -298,7 +297,7 @@ def current_after(
             *[column(n, "c") for n in names],
             column("_delivery_id", "f"),
             column("_row_hash", "f"),
-            exp.alias_(literal("upsert"), "_op"),
+            named(literal("upsert"), "_op"),
         )
         .from_(exp.to_table(folded).as_("f"))
         .join(one_content.subquery("c"), on="f._key = c._key AND f._row_hash = c._row_hash")
@@ -311,7 +310,7 @@ def current_after(
             *[column(n, "t") for n in names],
             column("_delivery_id", "t"),
             column("_row_hash", "t"),
-            exp.alias_(literal("delete"), "_op"),
+            named(literal("delete"), "_op"),
         )
         .from_(keyed.subquery("t"))
         .where(f"t._key IN (SELECT _key FROM {affected})")

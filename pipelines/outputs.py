@@ -13,7 +13,7 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from catalog.contract import Contract
-from catalog.dialect import cast_to, column, literal, query, sql
+from catalog.dialect import cast_to, column, literal, named, query, sql
 from catalog.shapes import history_shape, quarantine_shape, raw_shape
 from catalog.vocabulary import Mode
 from pipelines.difference import Outcome, canonical_text, same_key
@@ -51,17 +51,14 @@ def raw_rows(
     )
     bad = sql("n._outcome = 'quarantined' AND n._copy = 1 AND n._fault IS NULL")
     rows = exp.select(
-        *[
-            exp.alias_(column(f"_text_{c.name}", "n"), c.name, quoted=True)
-            for c in contract.delivered_columns
-        ],
+        *[named(column(f"_text_{c.name}", "n"), c.name) for c in contract.delivered_columns],
         column("_extra", "n"),
-        exp.alias_(sql("CASE WHEN n._delete THEN 'delete' ELSE 'upsert' END"), "_op"),
-        exp.alias_(literal(stamp.delivery_id), "_delivery_id"),
+        named(sql("CASE WHEN n._delete THEN 'delete' ELSE 'upsert' END"), "_op"),
+        named(literal(stamp.delivery_id), "_delivery_id"),
         column("_file", "n"),
         column("_row_number", "n"),
         column("_row_hash", "n"),
-        exp.alias_(_instant(stamp.received_at), "_received_at"),
+        named(_instant(stamp.received_at), "_received_at"),
     ).from_(exp.to_table(classified).as_("n"))
     if open_bad is not None:
         known = query(f"SELECT DISTINCT _row_hash FROM {open_bad}").subquery("k")
@@ -75,7 +72,7 @@ def vanished_rows(contract: Contract, stamp: Stamp, keys: str) -> exp.Query:
     texts = []
     for c in contract.delivered_columns:
         value = canonical_text(c, column(c.name, "v")) if c.is_key else sql("CAST(NULL AS varchar)")
-        texts.append(exp.alias_(value, c.name, quoted=True))
+        texts.append(named(value, c.name))
     rest = {
         "_op": literal("delete"),
         "_delivery_id": literal(stamp.delivery_id),
@@ -83,7 +80,7 @@ def vanished_rows(contract: Contract, stamp: Stamp, keys: str) -> exp.Query:
     }
     shape = raw_shape(contract)
     technical = [
-        exp.alias_(rest.get(c.name) or cast_to(exp.null(), c.type), c.name)
+        named(rest.get(c.name) or cast_to(exp.null(), c.type), c.name)
         for c in shape.columns[len(texts) :]
     ]
     return exp.select(*texts, *technical).from_(exp.to_table(keys).as_("v"))
@@ -115,10 +112,10 @@ def bad_rows(
         op = sql("CASE WHEN k._row_hash IS NULL THEN 'insert' ELSE 'upsert' END")
     rows = exp.select(
         *[
-            exp.alias_(values.get(name) or column(name, "n"), name)
+            named(values.get(name) or column(name, "n"), name)
             for name in quarantine_shape(contract).column_names
         ],
-        exp.alias_(op, "_op"),
+        named(op, "_op"),
     ).from_(exp.to_table(classified).as_("n"))
     if open_bad is not None:
         known = query(f"SELECT DISTINCT _row_hash FROM {open_bad}").subquery("k")
@@ -153,10 +150,10 @@ def closed_rows(contract: Contract, stamp: Stamp, classified: str, open_bad: str
     return (
         exp.select(
             *[
-                exp.alias_(values.get(c.name) or cast_to(exp.null(), c.type), c.name)
+                named(values.get(c.name) or cast_to(exp.null(), c.type), c.name)
                 for c in quarantine_shape(contract).columns
             ],
-            exp.alias_(literal("update"), "_op"),
+            named(literal("update"), "_op"),
         )
         .from_(exp.to_table(open_bad).as_("b"))
         .where(where)
@@ -168,9 +165,9 @@ def curated_rows(contract: Contract, stamp: Stamp, classified: str) -> exp.Query
     return (
         exp.select(
             *[column(c.name) for c in contract.columns],
-            exp.alias_(literal(stamp.delivery_id), "_delivery_id"),
+            named(literal(stamp.delivery_id), "_delivery_id"),
             column("_row_hash"),
-            exp.alias_(
+            named(
                 sql(
                     """CASE WHEN _delete THEN 'delete'
                             WHEN _is_new THEN 'insert' ELSE 'upsert' END"""
@@ -187,16 +184,15 @@ def deleted_rows(contract: Contract, keys: str) -> exp.Query:
     """A `delete` for every row of relation `keys`."""
     return exp.select(
         *[
-            exp.alias_(
+            named(
                 column(c.name, "v") if c.is_key else cast_to(exp.null(), c.type),
                 c.name,
-                quoted=True,
             )
             for c in contract.columns
         ],
         column("_delivery_id", "v"),
         column("_row_hash", "v"),
-        exp.alias_(literal("delete"), "_op"),
+        named(literal("delete"), "_op"),
     ).from_(exp.to_table(keys).as_("v"))
 
 
@@ -211,10 +207,10 @@ def opened_intervals(contract: Contract, stamp: Stamp, classified: str) -> exp.Q
     return (
         exp.select(
             *[
-                exp.alias_(values.get(name) or column(name), name, quoted=True)
+                named(values.get(name) or column(name), name)
                 for name in history_shape(contract).column_names
             ],
-            exp.alias_(literal("insert"), "_op"),
+            named(literal("insert"), "_op"),
         )
         .from_(classified)
         .where("_outcome = 'applied' AND NOT _delete")
@@ -244,10 +240,10 @@ def ended_intervals(
     return (
         exp.select(
             *[
-                exp.alias_(values.get(name) or column(name, "h"), name, quoted=True)
+                named(values.get(name) or column(name, "h"), name)
                 for name in history_shape(contract).column_names
             ],
-            exp.alias_(literal("update"), "_op"),
+            named(literal("update"), "_op"),
         )
         .from_(exp.to_table(intervals).as_("h"))
         .join(ended_keys.subquery("k"), on=same_key(contract, "h", "k"))

@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import all_of, any_of, bare, call, case_when, column, literal, sql
+from catalog.dialect import all_of, any_of, bare, call, case_when, column, literal, named, sql
 from catalog.vocabulary import Derivation, Drift, Gate, Mode
 from pipelines.standardize import is_one_of, permanent_column, standard_text
 
@@ -266,7 +266,7 @@ def judge(
     soft = [r for r in rules if r.gate is Gate.WARN]
     judged = exp.select(
         exp.Column(this=exp.Star(), table=exp.to_identifier("rows")),
-        exp.alias_(
+        named(
             sql(
                 "CASE WHEN _fault IS NOT NULL THEN ARRAY[:unreadable] ELSE :names END",
                 unreadable=RECORD_READABLE,
@@ -274,7 +274,7 @@ def judge(
             ),
             BROKEN_RULES,
         ),
-        exp.alias_(
+        named(
             sql(
                 "CASE WHEN _fault IS NOT NULL THEN CAST(ARRAY[] AS ARRAY(varchar)) ELSE :names END",
                 names=_names(soft, contract),

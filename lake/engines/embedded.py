@@ -25,8 +25,9 @@ from sqlglot import exp
 from catalog.errors import EnvironmentProblem
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
+from lake.engines.attached import At, Attached
 from lake.engines.complaints import overtime, understood, within_memory
-from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, with_relations
+from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
 from lake.machine import give_back_memory, keep_no_memory
 from lake.s3 import S3
@@ -84,17 +85,23 @@ class EmbeddedWorkspace:
     """
     Relations that hold rows are temporary tables of one connection, or views of Arrow's.
 
-    Delta tables and queries are neither: where they are named, their scan or their text is put in
-    the name's place. A view would be bound when it is made, and again wherever it is read.
+    Delta tables and queries are neither: where they are named, their SQL is put in the name's
+    place. A view would be bound when it is made, and again wherever it is read.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, day: date | None, store: Store
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        day: date | None,
+        store: Store,
+        attached: Attached | None,
     ) -> None:
         self._connection = connection
         self._store = store
+        self._attached = attached
         self._clock: threading.Timer | None = None
-        self._named: dict[str, exp.Expr] = {}
+        self._named: dict[str, str] = {}
+        self._held: list[At] = []
         if day is not None:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
@@ -120,11 +127,12 @@ class EmbeddedWorkspace:
 
     def add_table(self, name: str, path: str, version: int | None = None) -> None:
         """The Delta table at a version."""
-        arguments: list[exp.Expr] = [exp.Literal.string(path)]
-        if version is not None:
-            at = exp.Literal.number(version)
-            arguments.append(exp.Kwarg(this=exp.to_identifier("version"), expression=at))
-        self._named[name] = exp.Anonymous(this="delta_scan", expressions=arguments)
+        if version is not None and self._attached is not None:
+            self._named[name] = self._attached.hold((path, version))
+            self._held.append((path, version))
+            return
+        at = "" if version is None else f", version => {version}"
+        self._named[name] = f"delta_scan({exp.Literal.string(path).sql('duckdb')}{at})"
 
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """A name for the query, or a table when it is to be computed once."""
@@ -133,7 +141,7 @@ class EmbeddedWorkspace:
             with within_memory():
                 self._connection.execute(text)
         else:
-            self._named[name] = exp.Subquery(this=self._plain(query))
+            self._named[name] = f"({self._text(query)})"
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, in this process."""
@@ -178,21 +186,20 @@ class EmbeddedWorkspace:
         delta_rs.merge(self._store, path, self.rows(query), merge, transaction)
 
     def close(self) -> None:
-        """Let go of the connection, and of the time that a query was given."""
+        """Let go of the connection, its tables, and the time that a query was given."""
         if self._clock is not None:
             self._clock.cancel()
         self._connection.close()
+        for at in self._held:
+            assert self._attached is not None
+            self._attached.release(at)
 
     def _asked(self, query: exp.Query) -> str:
         """A person's query, which says what Trino means by other means than rules and models."""
-        plain = with_relations(own_calls(query, "duckdb"), self._named)
-        return plain.sql(dialect="duckdb", copy=False)
+        return told(own_calls(query, "duckdb"), self._named)
 
     def _text(self, query: exp.Query) -> str:
-        return self._plain(query).sql(dialect="duckdb", copy=False)
-
-    def _plain(self, query: exp.Query) -> exp.Expr:
-        return with_relations(for_duckdb(query), self._named)
+        return told(for_duckdb(query), self._named)
 
 
 def _quoted(name: str) -> str:
@@ -272,6 +279,8 @@ class EmbeddedEngine:
         if store.s3 is not None:
             self._load("httpfs")
             self._database.execute(_login(store.s3))
+        # A person's query asks each table once, and attaches nothing.
+        self._attached = Attached(self._database) if only is None else None
         if only is not None:
             self._lock(only)
 
@@ -296,7 +305,7 @@ class EmbeddedEngine:
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; one that is not small waits for others that are not."""
         with nullcontext() if small else self._all_threads():
-            workspace = EmbeddedWorkspace(self._database.cursor(), day, self._store)
+            workspace = EmbeddedWorkspace(self._database.cursor(), day, self._store, self._attached)
             try:
                 yield workspace
             finally:

@@ -31,6 +31,9 @@ from catalog.dialect import (
 )
 from catalog.patterns import in_plain_classes
 
+_REPLACED = "replaced"
+"""Mark of a tree that was said for DuckDB: its identity, which no copy has."""
+
 Node = Callable[[Any], exp.Expr]
 """What stands in the place of a node of some class; the node itself when it may stay."""
 
@@ -49,9 +52,7 @@ def _each(array: exp.Expr, name: str, function: str, body: exp.Expr) -> exp.Expr
 
 
 def _plain_cast(value: exp.Expr, to: str) -> exp.Cast:
-    plain = exp.cast(value.copy(), to)
-    plain.set(TRUSTED, True)
-    return plain
+    return exp.Cast(this=free(value), to=exp.DataType.build(to), **{TRUSTED: True})
 
 
 # --- redcliff's own functions ----------------------------------------------------------------
@@ -461,7 +462,7 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     DuckDB knows redcliff's functions, and their day, as macros (`macro_definitions`).
     """
     if engine == "duckdb":
-        return for_duckdb(tree).sql(dialect="duckdb", copy=False)
+        return for_duckdb(tree.copy()).sql(dialect="duckdb", copy=False)
     plain = replace_calls(unfold(tree, day), CALLS[engine], copy=False)
     said = _said_for(plain, engine)
     if engine == "spark":
@@ -473,30 +474,47 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
 
 
 def own_calls(tree: exp.Expr, engine: str) -> exp.Expr:
-    """A copy of `tree` in which redcliff's own functions are said for the engine, and no more."""
-    return replace_calls(tree, CALLS[engine])
+    """`tree`, changed in place: redcliff's own functions are said for the engine, and no more."""
+    return replace_calls(tree, CALLS[engine], copy=False)
 
 
 def for_duckdb(tree: exp.Expr) -> exp.Expr:
-    """A copy of `tree` in which everything that DuckDB says differently is replaced."""
-    return _said_for(own_calls(tree, "duckdb"), "duckdb")
+    """
+    `tree`, changed in place: everything that DuckDB says differently is replaced, once.
+
+    A tree that comes again stays as it is; ValueError for a copy or a part of it, where replacing
+    again is not the same: a pattern would be escaped twice.
+    """
+    if tree.meta_get(_REPLACED) == id(tree):
+        return tree
+    if any(q.meta_get(_REPLACED) for q in tree.find_all(exp.Select, exp.SetOperation)):
+        raise ValueError("of a query that was asked, nothing can be built; build it before that")
+    said = _said_for(own_calls(tree, "duckdb"), "duckdb")
+    said.meta[_REPLACED] = id(said)
+    return said
 
 
-def with_relations(tree: exp.Expr, relations: Mapping[str, exp.Expr]) -> exp.Expr:
-    """`tree`, changed in place, with scans and subqueries where relations of these names stand."""
-    own = {cte.alias for cte in tree.find_all(exp.CTE)}
-    for table in list(tree.find_all(exp.Table)):
-        if table.name in relations and table.name not in own and not table.db:
-            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name, quoted=True))
-            stands = relations[table.name].copy()
-            if isinstance(stands, exp.Subquery):
-                stands.set("alias", alias)
-            else:
-                stands = exp.Table(this=stands, alias=alias)
-            for part in ("joins", "laterals", "pivots"):
-                stands.set(part, table.args.get(part))
-            table.replace(stands)
-    return tree
+def told(tree: exp.Expr, relations: Mapping[str, str]) -> str:
+    """The text of `tree` for DuckDB, with the SQL of `relations` where these names stand."""
+    found = list(tree.find_all(exp.CTE, exp.Table))
+    own = {cte.alias for cte in found if isinstance(cte, exp.CTE)}
+    named = [
+        (table, table.this, table.args.get("alias"))
+        for table in found
+        if isinstance(table, exp.Table)
+        and table.name in relations
+        and table.name not in own
+        and not table.db
+    ]
+    for table, name, _ in named:
+        alias = exp.to_identifier(table.alias_or_name, quoted=True)
+        table.set("this", exp.Var(this=relations[name.name]))
+        table.set("alias", exp.TableAlias(this=alias))
+    text = tree.sql(dialect="duckdb", copy=False)
+    for table, name, given in named:
+        table.set("this", name)
+        table.set("alias", given)
+    return text
 
 
 def macro_definitions(day: str) -> Iterator[str]:
