@@ -5,6 +5,7 @@ Delta commits and reads through delta-rs: milliseconds for small tables, without
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake import Transaction as DeltaTransaction
 
@@ -48,9 +49,10 @@ def append(
 
 
 def merge(store: Store, path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
-    """Merge `rows`, each with an `_op`, in one commit, unless the transaction stands."""
+    """Merge `rows`, each with an `_op`, in one commit, unless none or the transaction stands."""
     table = store.delta(path)
-    if _stands(table, transaction):
+    asked = set(pc.unique(rows["_op"]).to_pylist())
+    if not asked or _stands(table, transaction):
         return
     schema = _fitting(rows.schema, table)
     fitted = rows.select(schema.names).cast(schema).append_column("_op", rows["_op"])
@@ -59,21 +61,23 @@ def merge(store: Store, path: str, rows: pa.Table, merge: Merge, transaction: Tr
     on = [f"t.{name} = s.{name}" for name in merge.on]
     if merge.target is not None:
         on.append(f"({merge.target})")
-    merging = (
-        table.merge(
-            fitted,
-            predicate=" AND ".join(on),
-            source_alias="s",
-            target_alias="t",
-            writer_properties=WRITER,
-            commit_properties=_properties(transaction),
-        )
-        .when_matched_delete(predicate="s._op = 'delete'")
-        .when_matched_update({name: f"s.{name}" for name in updated})
-        .when_not_matched_insert(
+    merging = table.merge(
+        fitted,
+        predicate=" AND ".join(on),
+        source_alias="s",
+        target_alias="t",
+        writer_properties=WRITER,
+        commit_properties=_properties(transaction),
+    )
+    # A clause takes 15 to 20 ms of planning for a table of forty columns, whatever the rows.
+    if "delete" in asked:
+        merging = merging.when_matched_delete(predicate="s._op = 'delete'")
+    if asked & {"upsert", "update"}:
+        merging = merging.when_matched_update({name: f"s.{name}" for name in updated})
+    if asked & {"insert", "upsert"}:
+        merging = merging.when_not_matched_insert(
             {name: f"s.{name}" for name in names}, predicate="s._op IN ('insert', 'upsert')"
         )
-    )
     with committing(path):
         merging.execute()
 
