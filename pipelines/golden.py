@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from catalog.catalog import Catalog
 from catalog.contract import Column, Contract
-from catalog.dialect import case_when, column, query, sql
+from catalog.dialect import case_when, column, named, query, sql
 from catalog.naming import folder_name, table_name
 from catalog.vocabulary import Layer
 from pipelines.difference import key_text, sequence_text
@@ -20,68 +20,68 @@ SOURCES = "_sources"
 
 
 def assigned(register: Contract) -> exp.Query:
-    """The current assignment of every source record: the one with the highest ordinal."""
+    """
+    The current assignment of every source record: the one with the highest ordinal.
+
+    Nearly all have one alone, with the ordinal 1: only those that have another are compared.
+    """
     key_register = register.key_register
     assert key_register is not None
+    rows = table_name(register.id, Layer.THEMATIC)
     return query(
-        f"""SELECT source_dataset, source_key, {key_register.entity} AS entity_id
-            FROM (SELECT source_dataset, source_key, {key_register.entity},
-                         row_number() OVER (PARTITION BY source_dataset, source_key
-                           ORDER BY ordinal DESC) AS n
-                  FROM {table_name(register.id, Layer.THEMATIC)}) AS r
-            WHERE n = 1"""
+        f"""SELECT r.source_dataset, r.source_key, r.{key_register.entity} AS entity_id
+            FROM {rows} AS r
+            LEFT JOIN (SELECT source_dataset, source_key, max(ordinal) AS ordinal
+                       FROM {rows} WHERE ordinal > 1 GROUP BY source_dataset, source_key) AS l
+              ON r.source_dataset = l.source_dataset AND r.source_key = l.source_key
+            WHERE l.ordinal IS NULL OR l.ordinal = r.ordinal"""
     )
 
 
-def _records(source: Contract, fields: list[Column]) -> exp.Query:
-    """
-    The records of one source with their person or entity, the latest first (`_nth` = 1), and how
-    many there are (`_of`).
-    """
+def _parted(source: Contract, several: bool) -> exp.Query:
+    """The assignments of records of one source to those that have several there, or one alone."""
+    return query(
+        f"""SELECT a.source_key, a.entity_id FROM assigned AS a
+            LEFT JOIN (SELECT entity_id FROM assigned WHERE source_dataset = :source
+                       GROUP BY entity_id HAVING count(*) > 1) AS m ON a.entity_id = m.entity_id
+            WHERE a.source_dataset = :source AND m.entity_id IS {"NOT " if several else ""}NULL""",
+        source=source.id,
+    )
+
+
+def _records(source: Contract, fields: list[Column], several: bool) -> exp.Select:
+    """The records of one source that are assigned, to whom, and what orders them (`_parted`)."""
     rows = exp.select(
         *[column(c.name, "s") for c in source.columns],
-        exp.alias_(key_text(source, "s"), "_key"),
-        exp.alias_(sequence_text(source, sql("CAST('1970-01-01' AS date)"), "s"), "_sequence"),
+        named(key_text(source, "s"), "_key"),
+        named(sequence_text(source, sql("CAST('1970-01-01' AS date)"), "s"), "_sequence"),
     ).from_(exp.to_table(table_name(source.id, Layer.CURATED)).as_("s"))
-    nth = sql("row_number() OVER (PARTITION BY a.entity_id ORDER BY s._sequence DESC, s._key)")
     return (
-        exp.select(
-            column("entity_id", "a"),
-            exp.alias_(nth, "_nth"),
-            exp.alias_(sql("count(*) OVER (PARTITION BY a.entity_id)"), "_of"),
-            *[column(c.name, "s") for c in fields],
-        )
+        exp.select(column("entity_id", "a"), *[column(c.name, "s") for c in fields])
         .from_(rows.subquery("s"))
-        .join(
-            exp.to_table("assigned").as_("a"),
-            on=exp.and_(
-                exp.EQ(
-                    this=column("source_dataset", "a"), expression=exp.Literal.string(source.id)
-                ),
-                sql("a.source_key = s._key"),
-            ),
-        )
+        .join(_parted(source, several).subquery("a"), on=sql("a.source_key = s._key"))
     )
 
 
-def _latest(records: str, fields: list[Column]) -> exp.Query:
+def _latest(source: Contract, fields: list[Column]) -> exp.Query:
     """
     What the source says of every person or entity: field by field the latest value there is.
 
-    Nearly all have one record in a source; to choose among several costs a state for each field.
+    Nearly all have one record in a source; to choose among several costs a sort and a state for
+    each field.
     """
-    only = exp.select("entity_id", *[column(c.name) for c in fields])
+    nth = sql("row_number() OVER (PARTITION BY a.entity_id ORDER BY s._sequence DESC, s._key)")
+    ranked = _records(source, fields, several=True).select(named(nth, "_nth"), copy=False)
     chosen = [
-        exp.alias_(
+        named(
             sql("min_by(:v, CASE WHEN :v IS NOT NULL THEN _nth END)", v=column(c.name)),
             c.name,
-            quoted=True,
         )
         for c in fields
     ]
-    several = exp.select("entity_id", *chosen).from_(records).where("_of > 1", copy=False)
+    several = exp.select("entity_id", *chosen).from_(ranked.subquery("r", copy=False), copy=False)
     return exp.union(
-        only.from_(records).where("_of = 1", copy=False),
+        _records(source, fields, several=False),
         several.group_by("entity_id", copy=False),
         distinct=False,
         copy=False,
@@ -112,16 +112,12 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
     picks[SOURCES] = exp.Anonymous(this="map_of_present", expressions=pairs)
 
     golden_rows = (
-        exp.select(*[exp.alias_(picks[c.name], c.name, quoted=True) for c in contract.columns])
+        exp.select(*[named(picks[c.name], c.name) for c in contract.columns])
         .from_(entities.subquery("e", copy=False), copy=False)
         .with_("assigned", as_=assigned(catalog.get(golden.key_register)), copy=False)
     )
     for dataset, name in latest.items():
-        golden_rows = (
-            golden_rows.with_(
-                f"all_{name}", as_=_records(catalog.get(dataset), told[dataset]), copy=False
-            )
-            .with_(name, as_=_latest(f"all_{name}", told[dataset]), copy=False)
-            .join(name, on=f"e.entity_id = {name}.entity_id", join_type="left", copy=False)
-        )
+        golden_rows = golden_rows.with_(
+            name, as_=_latest(catalog.get(dataset), told[dataset]), copy=False
+        ).join(name, on=f"e.entity_id = {name}.entity_id", join_type="left", copy=False)
     return golden_rows

@@ -7,9 +7,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, cast_to, column, literal, query, sql
+from catalog.dialect import call, cast_to, column, literal, named, query, sql
 from pipelines.difference import canonical_text, key_text
-from pipelines.standardize import joined_pieces
+from pipelines.standardize import hash_text
 
 
 def _hashable(c: Column) -> exp.Expr:
@@ -23,38 +23,43 @@ def _hashable(c: Column) -> exp.Expr:
 
 def hashed(contract: Contract, model: exp.Query) -> exp.Query:
     """The model's rows in the contract's types, with `_row_hash` over all of them."""
-    pieces = [
-        sql("coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')", x=_hashable(c))
-        for c in contract.columns
-    ]
     typed = exp.select(
         *[
             column(c.name)
             if c.type.name is TypeName.MAP
-            else exp.alias_(cast_to(column(c.name), c.type), c.name, quoted=True)
+            else named(cast_to(column(c.name), c.type), c.name)
             for c in contract.columns
         ]
     ).from_(model.subquery("model", copy=False), copy=False)
+    # What becomes text stands below the hash, which asks for it more than once.
+    other = {c.name for c in contract.columns if c.type.name is not TypeName.STRING}
+    texts = exp.select(
+        exp.Star(),
+        *[named(_hashable(c), f"_text_{c.name}") for c in contract.columns if c.name in other],
+    ).from_(typed.subquery("typed", copy=False), copy=False)
+    whole = hash_text(
+        column(f"_text_{c.name}" if c.name in other else c.name) for c in contract.columns
+    )
     return exp.select(
         *[column(c.name) for c in contract.columns],
-        exp.alias_(call("row_hash_of", joined_pieces(pieces)), "_row_hash"),
-    ).from_(typed.subquery("typed", copy=False), copy=False)
+        named(call("row_hash_of", whole), "_row_hash"),
+    ).from_(texts.subquery("texts", copy=False), copy=False)
 
 
 def soundness(contract: Contract, computed: str) -> exp.Query:
     """How many rows there are, how many keys, and how many rows lack a required value."""
     keys = exp.select(
-        exp.alias_(key_text(contract), "_key"),
+        named(key_text(contract), "_key"),
         *[column(c.name) for c in contract.columns if c.required],
     ).from_(computed)
     lacking = [
-        exp.alias_(sql("count_if(:x IS NULL)", x=column(c.name)), f"no_{c.name}", quoted=True)
+        named(sql("count_if(:x IS NULL)", x=column(c.name)), f"no_{c.name}")
         for c in contract.columns
         if c.required
     ]
     return exp.select(
-        exp.alias_(sql("count(*)"), "rows"),
-        exp.alias_(sql("count(DISTINCT _key)"), "keys"),
+        named(sql("count(*)"), "rows"),
+        named(sql("count(DISTINCT _key)"), "keys"),
         *lacking,
     ).from_(keys.subquery("k"))
 
@@ -65,7 +70,7 @@ def difference(contract: Contract, computed: str, existing: str) -> exp.Query:
     names = [c.name for c in contract.columns]
     changed = (
         exp.select(
-            *[column(n, "n") for n in (*names, "_row_hash")], exp.alias_(literal("upsert"), "_op")
+            *[column(n, "n") for n in (*names, "_row_hash")], named(literal("upsert"), "_op")
         )
         .from_(exp.to_table(computed).as_("n"))
         .join(exp.to_table(existing).as_("o"), on=on.copy(), join_type="left")
@@ -74,13 +79,11 @@ def difference(contract: Contract, computed: str, existing: str) -> exp.Query:
     gone = (
         exp.select(
             *[
-                column(c.name, "o")
-                if c.is_key
-                else exp.alias_(cast_to(exp.null(), c.type), c.name, quoted=True)
+                column(c.name, "o") if c.is_key else named(cast_to(exp.null(), c.type), c.name)
                 for c in contract.columns
             ],
             column("_row_hash", "o"),
-            exp.alias_(literal("delete"), "_op"),
+            named(literal("delete"), "_op"),
         )
         .from_(exp.to_table(existing).as_("o"))
         .join(exp.to_table(computed).as_("n"), on=on, join_type="left")

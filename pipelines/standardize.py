@@ -16,7 +16,7 @@ from datetime import date
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, case_when, column, sql, type_of
+from catalog.dialect import call, case_when, column, named, sql, type_of
 from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 
 NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
@@ -52,33 +52,27 @@ def is_code_like(c: Column) -> bool:
 
 def row_hash(contract: Contract) -> exp.Expr:
     """
-    The hash of a row over its text in contract order.
+    The hash of a row over its text in contract order (`hash_text`).
 
-    Every value stands as `<length>:<text>` and an absent one as `-`, so that null, the empty text
-    and text that looks like a separator never give the same row. An unreadable record is hashed
-    by what stood there.
+    An unreadable record is hashed by what stood there.
     """
     names = [f"_text_{c.name}" for c in contract.delivered_columns]
     if contract.source and contract.source.mode is Mode.CHANGES:
         names.append("_change")
-    pieces = [
-        sql("coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')", x=column(name))
-        for name in names
-    ]
     return sql(
         "row_hash_of(CASE WHEN _fault IS NULL THEN :whole ELSE concat('!', _record) END)",
-        whole=joined_pieces(pieces),
+        whole=hash_text(column(name) for name in names),
     )
 
 
-def joined_pieces(pieces: Iterable[exp.Expr]) -> exp.Expr:
+def hash_text(values: Iterable[exp.Expr]) -> exp.Expr:
     """
-    The text to be hashed: of pieces that are never NULL.
+    The text that is hashed for these texts.
 
-    One call of `concat`, which engines agree on as long as nothing is NULL: a chain of `||` copies
-    what it has so far for every piece.
+    Every one stands as `<length>:<text>` and an absent one as `-`, so that null, the empty text
+    and text that looks like a separator never give the same row.
     """
-    return call("concat", "=", *pieces)
+    return call("hash_text", *values)
 
 
 def is_one_of(value: exp.Expr, words: Iterable[str]) -> exp.Expr:
@@ -313,39 +307,32 @@ def standardize(
     read = {c.derive.column if c.derive else c.name for c in kept}
     columns = [c for c in contract.delivered_columns if c.name in read]
     carried = [column(t) for t in (*TECHNICAL, *carry)]
-    hashes = [exp.alias_(row_hash(contract), "_row_hash")] if only is None else []
+    hashes = [named(row_hash(contract), "_row_hash")] if only is None else []
     hashed = [column("_row_hash")] if only is None else []
     texts = exp.select(
-        *[exp.alias_(column(c.name), f"_text_{c.name}", quoted=True) for c in columns], *carried
+        *[named(column(c.name), f"_text_{c.name}") for c in columns], *carried
     ).from_(exp.to_table(delivered), copy=False)
     trimmed = exp.select(
         exp.Star(),
         *hashes,
-        *[exp.alias_(_trimmed(c), f"_trim_{c.name}", quoted=True) for c in columns],
+        *[named(_trimmed(c), f"_trim_{c.name}") for c in columns],
     ).from_(texts.subquery("texts", copy=False), copy=False)
     standard = exp.select(
         *[text(c.name) for c in columns],
         *carried,
         *hashed,
-        *[exp.alias_(_standard(c), f"_std_{c.name}", quoted=True) for c in columns],
+        *[named(_standard(c), f"_std_{c.name}") for c in columns],
     ).from_(trimmed.subquery("trimmed", copy=False), copy=False)
     ids = [c for c in columns if c.semantic_type is SemanticType.CITIZEN_ID]
     if ids:
         standard = exp.select(
             exp.Star(),
-            *[
-                exp.alias_(
-                    call("to_18_digits", standard_text(c.name)), f"_id_{c.name}", quoted=True
-                )
-                for c in ids
-            ],
+            *[named(call("to_18_digits", standard_text(c.name)), f"_id_{c.name}") for c in ids],
         ).from_(standard.subquery("standard", copy=False), copy=False)
     typed = exp.select(
         exp.Star(),
         *[
-            exp.alias_(
-                _TYPED[c.type.name](c, standard_text(c.name)), f"_typed_{c.name}", quoted=True
-            )
+            named(_TYPED[c.type.name](c, standard_text(c.name)), f"_typed_{c.name}")
             for c in columns
         ],
     ).from_(standard.subquery("standard", copy=False), copy=False)
@@ -354,5 +341,5 @@ def standardize(
         *[standard_text(c.name) for c in columns],
         *carried,
         *hashed,
-        *[exp.alias_(_final(contract, c), c.name, quoted=True) for c in kept],
+        *[named(_final(contract, c), c.name) for c in kept],
     ).from_(typed.subquery("typed", copy=False), copy=False)

@@ -10,6 +10,7 @@ fails without it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -91,6 +92,22 @@ def _duckdb_is_one_of(value: exp.Expr, *words: exp.Expr) -> exp.Expr:
     return _named("list_contains", listed, value)
 
 
+def _spark_hash_text(*values: exp.Expr) -> exp.Expr:
+    """One `concat`, none of whose parts is NULL: a chain of `||` copies what it has for each."""
+    piece = "coalesce(concat(CAST(length(:x) AS varchar), ':', :x), '-')"
+    return _named("concat", _text("="), *[sql(piece, x=x) for x in values])
+
+
+def _duckdb_hash_text(*values: exp.Expr) -> exp.Expr:
+    """One `concat`, which passes over NULL: a piece of its own for each value is a copy more."""
+    pieces: list[exp.Expr] = []
+    for x in values:
+        pieces.append(sql("CAST(length(:x) AS varchar)", x=x))
+        pieces.append(sql("CASE WHEN :x IS NULL THEN '-' ELSE ':' END", x=x))
+        pieces.append(x)
+    return _named("concat", _text("="), *pieces)
+
+
 def _spark_record_json(*pairs: exp.Expr) -> exp.Expr:
     options = _named("map", _text("ignoreNullFields"), _text("false"))
     return _named("to_json", _named("named_struct", *pairs), options)
@@ -111,18 +128,28 @@ def _duckdb_record_json(*pairs: exp.Expr) -> exp.Expr:
 
 
 def _duckdb_map_of_present(*pairs: exp.Expr) -> exp.Expr:
-    """A map without the entries whose value is NULL."""
-    entries = [
-        exp.Struct(
-            expressions=[
-                exp.PropertyEQ(this=exp.to_identifier("k"), expression=k.copy()),
-                exp.PropertyEQ(this=exp.to_identifier("v"), expression=v.copy()),
-            ]
-        )
-        for k, v in zip(pairs[::2], pairs[1::2], strict=True)
-    ]
-    listed = exp.Array(expressions=entries)
-    return _named("map_from_entries", _each(listed, "e", "list_filter", sql("NOT e.v IS NULL")))
+    """
+    A map without the entries whose value is NULL, by way of JSON: for DuckDB looks for keys that
+    repeat in whatever else becomes a map, 12 µs a row of twenty entries.
+    """
+    entries = [_json_entry(k.name, v) for k, v in zip(pairs[::2], pairs[1::2], strict=True)]
+    written = _named("concat", _text("{"), _named("concat_ws", _text(","), *entries), _text("}"))
+    return _plain_cast(_plain_cast(written, "JSON"), "MAP(VARCHAR, VARCHAR)")
+
+
+def _json_entry(key: str, value: exp.Expr) -> exp.Expr:
+    """`"key":"value"`, and NULL where the value is; written now where its values are literals."""
+    if isinstance(value, exp.Case) and value.args.get("default") is None:
+        branches = [(branch.this, branch.args["true"]) for branch in value.args["ifs"]]
+        if value.this is None and all(isinstance(said, exp.Literal) for _, said in branches):
+            written = [_text(_json({key: said.name})[1:-1]) for _, said in branches]
+            return case_when(*zip([when for when, _ in branches], written, strict=True))
+    quoted = _plain_cast(_named("to_json", value), "VARCHAR")
+    return exp.DPipe(this=_text(f"{_json(key)}:"), expression=quoted)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 CALLS: Mapping[str, Mapping[str, Rewrite]] = {
@@ -130,6 +157,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
         "row_hash_of": lambda x: sql(
             "substr(:h, 1, 32)", h=_named("sha2", x, exp.Literal.number(256))
         ),
+        "hash_text": _spark_hash_text,
         "timestamp_text": lambda x: _named("date_format", x, _text("yyyy-MM-dd HH:mm:ss.SSS")),
         "to_milliseconds": lambda x: _named("date_trunc", _text("MILLISECOND"), x),
         "to_local_milliseconds": lambda x: exp.cast(
@@ -146,6 +174,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
     },
     "duckdb": {
         "row_hash_of": lambda x: sql("substr(:h, 1, 32)", h=_named("sha256", x)),
+        "hash_text": _duckdb_hash_text,
         "timestamp_text": lambda x: _named("strftime", x, _text("%Y-%m-%d %H:%M:%S.%g")),
         "to_milliseconds": lambda x: _named("date_trunc", _text("millisecond"), x),
         "to_local_milliseconds": lambda x: _named("date_trunc", _text("millisecond"), x),
