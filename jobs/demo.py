@@ -115,10 +115,10 @@ def demo(settings: Settings, catalog: Catalog, city: City, progress: Progress) -
     _generate(settings, catalog, city, progress)
     deliver(settings, catalog, settings.home / "city" / "inbox", progress)
     models: dict[str, float] = {}
-    tables = Tables(settings.lake, settings.store)
     with ExitStack() as stack:
         with progress.step(f"starting {settings.engine}"):
             engine = stack.enter_context(open_engine(settings))
+        tables = Tables(settings.lake, settings.store, engine.handles)
         for number in range(city.days):
             day = FIRST_DAY + timedelta(number)
             progress.note(f"day {number + 1} of {city.days}: {day}")

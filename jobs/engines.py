@@ -16,6 +16,7 @@ from pathlib import Path
 
 from catalog.errors import EnvironmentProblem, UsageError
 from lake.engine import Engine
+from lake.handles import Handles
 from lake.settings import Settings
 
 PREFIX = "redcliff-scratch-"
@@ -57,7 +58,7 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
         jars += [*s3_jars(), log_store_jar()]
     java_home = find_java().home
 
-    def start() -> SparkEngine:
+    def start(handles: Handles) -> SparkEngine:
         session = start_session(
             settings.spark,
             settings.store,
@@ -66,9 +67,9 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
             java_home=java_home,
             scratch=scratch,
         )
-        return SparkEngine(session, settings.store)
+        return SparkEngine(session, settings.store, handles)
 
-    return SparkWhenNeeded(start)
+    return SparkWhenNeeded(start, settings.store)
 
 
 Opening = Callable[[Settings, Path, Sequence[str] | None], Engine]

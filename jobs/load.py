@@ -88,12 +88,13 @@ def _load(
     counts = _judge(relations)
     failpoints.reach("judged")
     check_lease()
+    steps = _steps(relations, counts, check_lease, resumed=plan is not None)
     if plan is None:
         if reason := _reason_to_hold(relations, counts):
             nothing_done = _without_deletes(counts)
             ledger.hold(delivery.delivery_id, reason, nothing_done)
             return DeliveryStatus.HELD, reason, nothing_done
-        plan = _plan(relations, counts)
+        plan = _plan(relations, counts, steps)
         ledger.save_plan(plan)
     elif plan.counts != counts:
         raise LedgerBroken(
@@ -101,7 +102,7 @@ def _load(
             f"now counts {counts}; its landed bytes, its contract or its base tables have changed"
         )
     failpoints.reach("planned")
-    for name, write in _steps(relations, counts, check_lease).in_order().items():
+    for name, write in steps.in_order().items():
         write()
         failpoints.reach(name)
     tables = relations.context.tables
@@ -114,20 +115,21 @@ def _load(
     return DeliveryStatus.SETTLED, None, counts
 
 
-def _steps(relations: Relations, counts: Counts, check_lease: Callable[[], None]) -> Steps:
+def _steps(
+    relations: Relations, counts: Counts, check_lease: Callable[[], None], *, resumed: bool
+) -> Steps:
     kind = LateSteps if relations.later else Steps
-    return kind(relations, counts, check_lease)
+    return kind(relations, counts, check_lease, resumed=resumed)
 
 
-def _plan(relations: Relations, counts: Counts) -> Plan:
-    steps = _steps(relations, counts, lambda: None).in_order()
+def _plan(relations: Relations, counts: Counts, steps: Steps) -> Plan:
     return Plan(
         relations.delivery.delivery_id,
         relations.contract.content_hash,
         relations.base,
         counts,
         False,
-        tuple(steps),
+        tuple(steps.in_order()),
     )
 
 

@@ -139,7 +139,7 @@ def run(
             settings,
             catalog,
             engine,
-            tables or Tables(settings.lake, settings.store),
+            tables or Tables(settings.lake, settings.store, engine.handles),
             Ledger(state),
             Landing.at(settings.landing, settings.store),
             Leases(state, owner("run"), patience=PATIENCE, tell=progress.note),

@@ -21,10 +21,19 @@ from pipelines.refresh import operations
 
 
 class Steps:
-    """The commits of a delivery that comes after all others of its dataset."""
+    """
+    The commits of a delivery that comes after all others of its dataset.
+
+    `resumed` says that the delivery had a plan already, so that some of them may stand.
+    """
 
     def __init__(
-        self, relations: Relations, counts: Counts, check_lease: Callable[[], None]
+        self,
+        relations: Relations,
+        counts: Counts,
+        check_lease: Callable[[], None],
+        *,
+        resumed: bool,
     ) -> None:
         self.relations = relations
         self.workspace = relations.workspace
@@ -32,6 +41,7 @@ class Steps:
         self.stamp = relations.stamp
         self.counts = counts
         self._check_lease = check_lease
+        self._resumed = resumed
 
     def in_order(self) -> dict[str, Callable[[], None]]:
         """The steps by name, in the order in which they must stand."""
@@ -115,6 +125,9 @@ class Steps:
     # --- one commit --------------------------------------------------------------------------
 
     def _stands(self, shape: Shape) -> bool:
+        """Whether an earlier attempt has done the step: none has where the plan is new."""
+        if not self._resumed:
+            return False
         app = self._transaction.app
         return self.relations.context.tables.has_transaction(shape.table, app, 1)
 

@@ -22,6 +22,7 @@ from sqlglot import exp
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lake.handles import Handles
     from lake.readers import Reading
     from lake.splits import Split
 
@@ -124,6 +125,8 @@ class Engine(Protocol):
     """Of what computes: DuckDB, Spark."""
     parallel: int
     """How many workspaces may profitably work at once."""
+    handles: Handles
+    """The tables that it commits to without starting anything, for whoever asks their versions."""
 
     def workspace(
         self, day: date | None = None, *, small: bool = False

@@ -7,20 +7,15 @@ does it in milliseconds on every store, for both engines alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Field, QueryBuilder, Schema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
 from catalog.contract import DataType, TypeName
-from catalog.errors import TryAgain
 from catalog.shapes import Shape
-from lake.s3 import is_s3
+from lake.handles import Handles, committing
 from lake.store import LOCAL, Store
 
 _PRIMITIVE = {
@@ -82,27 +77,18 @@ def rows_of(table: DeltaTable, *columns: str) -> pa.Table:
     return found
 
 
-@contextmanager
-def committing(path: str) -> Iterator[None]:
-    """A commit to the table at `path`; `TryAgain` when it comes to nothing beside another one."""
-    try:
-        yield
-    except CommitFailedError as error:
-        why = str(error).partition("\n")[0]
-        raise TryAgain(f"{path}: nothing was committed ({why}); try again") from error
-
-
 class Tables:
     """
     The tables under one root, by name `<layer>.<theme>__<dataset>[__<part>]`.
 
-    What a version holds never changes, so it is asked once; the newest version is asked each time.
+    What a version holds never changes, so it is asked once; the newest version is asked each time,
+    through the `handles` of the engine that commits to them, if there is one.
     """
 
-    def __init__(self, root: str, store: Store = LOCAL) -> None:
+    def __init__(self, root: str, store: Store = LOCAL, handles: Handles | None = None) -> None:
         self.root = root
         self._store = store
-        self._opened: dict[str, DeltaTable] = {}
+        self._handles = handles or Handles(store)
         self._rows: dict[tuple[str, int], int] = {}
         self._values: dict[tuple[str, str, int], pa.ChunkedArray] = {}
 
@@ -117,24 +103,10 @@ class Tables:
 
     def open(self, table: str) -> DeltaTable | None:
         """The table as it stands now, or None when it does not exist."""
-        opened = self._opened.get(table)
-        if opened is not None:
-            if not self._is_newest(table, opened.version()):
-                opened.update_incremental()
-            return opened
         try:
-            opened = self._store.delta(self.path(table))
+            return self._handles.newest(self.path(table))
         except TableNotFoundError:
             return None
-        return self._opened.setdefault(table, opened)
-
-    def _is_newest(self, table: str, version: int) -> bool:
-        """
-        Whether surely no commit has followed: a look at one name, where an update lists the log.
-        """
-        if is_s3(self.root):
-            return False
-        return not Path(f"{self.path(table)}/_delta_log/{version + 1:020}.json").exists()
 
     def version(self, table: str) -> int | None:
         """The newest version of the table, or None when it does not exist."""
@@ -163,16 +135,18 @@ class Tables:
             configuration = dict(shape.properties)
             if any(c.type.name is TypeName.TIMESTAMP for c in shape.columns):
                 configuration["delta.minWriterVersion"] = "7"
-            with committing(self.path(shape.table)):
-                opened = DeltaTable.create(
-                    self.path(shape.table),
+            path = self.path(shape.table)
+            with committing(path):
+                created = DeltaTable.create(
+                    path,
                     _schema(shape),
                     mode="ignore",
                     description=shape.description,
                     configuration=configuration,
                     raise_if_key_not_exists=False,  # our own properties are not Delta's
-                    storage_options=self._store.options(self.path(shape.table)),
+                    storage_options=self._store.options(path),
                 )
+            opened = self._handles.keep(path, created)
         return opened.version()
 
     def rows(self, table: str, version: int | None = None) -> int:
@@ -181,7 +155,7 @@ class Tables:
         if at is None:
             return 0
         if (table, at) not in self._rows:
-            opened = self._opened.get(table)
+            opened = self.open(table)
             held = opened if opened is not None and opened.version() == at else None
             held = held or self._store.delta(self.path(table), at)
             self._rows[table, at] = held.count()

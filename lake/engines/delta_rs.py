@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake import Transaction as DeltaTransaction
+from deltalake.table import TableMerger
 
 from lake.engine import Merge, Transaction
+from lake.handles import Handles
 from lake.store import Store
-from lake.tables import committing, rows_of
+from lake.tables import rows_of
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=65_536)
 """A row group is held until it is full: by default a million rows, which is most of a table."""
@@ -23,22 +25,21 @@ def read(store: Store, path: str, version: int | None = None) -> pa.Table:
 
 
 def append(
-    store: Store,
+    handles: Handles,
     path: str,
     rows: pa.Table | pa.RecordBatchReader,
     transaction: Transaction,
 ) -> None:
     """Append `rows` in one commit, unless the transaction stands."""
-    table = store.delta(path)
-    if _stands(table, transaction):
-        return
-    schema = _fitting(rows.schema, table)
-    if isinstance(rows, pa.RecordBatchReader):
-        batches = (b.select(schema.names).cast(schema) for b in rows)
-        fitted = pa.RecordBatchReader.from_batches(schema, batches)
-    else:
-        fitted = rows.select(schema.names).cast(schema)
-    with committing(path):
+    with handles.committing(path) as table:
+        if _stands(table, transaction):
+            return
+        schema = _fitting(rows.schema, table)
+        if isinstance(rows, pa.RecordBatchReader):
+            batches = (b.select(schema.names).cast(schema) for b in rows)
+            fitted = pa.RecordBatchReader.from_batches(schema, batches)
+        else:
+            fitted = rows.select(schema.names).cast(schema)
         write_deltalake(
             table,
             fitted,
@@ -48,12 +49,21 @@ def append(
         )
 
 
-def merge(store: Store, path: str, rows: pa.Table, merge: Merge, transaction: Transaction) -> None:
+def merge(
+    handles: Handles, path: str, rows: pa.Table, merge: Merge, transaction: Transaction
+) -> None:
     """Merge `rows`, each with an `_op`, in one commit, unless none or the transaction stands."""
-    table = store.delta(path)
     asked = set(pc.unique(rows["_op"]).to_pylist())
-    if not asked or _stands(table, transaction):
+    if not asked:
         return
+    with handles.committing(path) as table:
+        if not _stands(table, transaction):
+            _merging(table, rows, asked, merge, transaction).execute()
+
+
+def _merging(
+    table: DeltaTable, rows: pa.Table, asked: set[str], merge: Merge, transaction: Transaction
+) -> TableMerger:
     schema = _fitting(rows.schema, table)
     fitted = rows.select(schema.names).cast(schema).append_column("_op", rows["_op"])
     names = schema.names
@@ -78,8 +88,7 @@ def merge(store: Store, path: str, rows: pa.Table, merge: Merge, transaction: Tr
         merging = merging.when_not_matched_insert(
             {name: f"s.{name}" for name in names}, predicate="s._op IN ('insert', 'upsert')"
         )
-    with committing(path):
-        merging.execute()
+    return merging
 
 
 def _stands(table: DeltaTable, transaction: Transaction) -> bool:

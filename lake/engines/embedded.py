@@ -29,6 +29,7 @@ from lake.engines.attached import At, Attached
 from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
+from lake.handles import Handles
 from lake.machine import give_back_memory, keep_no_memory
 from lake.s3 import S3
 from lake.store import LOCAL, Store
@@ -93,11 +94,11 @@ class EmbeddedWorkspace:
         self,
         connection: duckdb.DuckDBPyConnection,
         day: date | None,
-        store: Store,
+        handles: Handles,
         attached: Attached | None,
     ) -> None:
         self._connection = connection
-        self._store = store
+        self._handles = handles
         self._attached = attached
         self._clock: threading.Timer | None = None
         self._named: dict[str, str] = {}
@@ -112,7 +113,7 @@ class EmbeddedWorkspace:
         The readers' batches go as they come into the query that asks for them, which computes while
         the next ones are read; with `keep` into a table, which spills when it grows.
         """
-        records = _Records(reading, files, self._store)
+        records = _Records(reading, files, self._handles.store)
         if not keep:
             self._connection.register(name, records)
             return
@@ -179,11 +180,11 @@ class EmbeddedWorkspace:
         """One Delta commit; rows stream from the query into its files."""
         with within_memory():
             answer = self._connection.execute(self._text(query))
-            delta_rs.append(self._store, path, answer.to_arrow_reader(BATCH_ROWS), transaction)
+            delta_rs.append(self._handles, path, answer.to_arrow_reader(BATCH_ROWS), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
-        delta_rs.merge(self._store, path, self.rows(query), merge, transaction)
+        delta_rs.merge(self._handles, path, self.rows(query), merge, transaction)
 
     def close(self) -> None:
         """Let go of the connection, its tables, and the time that a query was given."""
@@ -254,7 +255,7 @@ class EmbeddedEngine:
         store: Store = LOCAL,
     ) -> None:
         keep_no_memory()
-        self._store = store
+        self.handles = Handles(store)
         self._large = threading.RLock()
         # What a person asks has all threads from the start, and nothing can change that.
         self._is_shared = only is not None
@@ -305,7 +306,9 @@ class EmbeddedEngine:
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; one that is not small waits for others that are not."""
         with nullcontext() if small else self._all_threads():
-            workspace = EmbeddedWorkspace(self._database.cursor(), day, self._store, self._attached)
+            workspace = EmbeddedWorkspace(
+                self._database.cursor(), day, self.handles, self._attached
+            )
             try:
                 yield workspace
             finally:

@@ -34,6 +34,7 @@ from lake.engines.complaints import cleaned, overtime
 from lake.engines.log_store import CLASS as LOG_STORE
 from lake.engines.rendering import render
 from lake.executors import FOLDER, check_archive, python_name
+from lake.handles import Handles
 from lake.readers.records import Records
 from lake.s3 import S3
 from lake.splits import Part
@@ -241,9 +242,10 @@ def _logins(where: SparkMaster, s3: S3 | None) -> dict[str, str]:
 class SparkWorkspace:
     """Relations are temporary views of a child session, which also carries the transaction."""
 
-    def __init__(self, session: SparkSession, day: date | None, store: Store) -> None:
+    def __init__(self, session: SparkSession, day: date | None, handles: Handles) -> None:
         self._session = session
-        self._store = store
+        self._handles = handles
+        self._store = handles.store
         self._day = day
         self._kept: list[DataFrame] = []
         self._views: set[str] = set()
@@ -405,14 +407,14 @@ class SmallSparkWorkspace(SparkWorkspace):
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """One Delta commit by delta-rs."""
-        delta_rs.append(self._store, path, self.rows(query), transaction)
+        delta_rs.append(self._handles, path, self.rows(query), transaction)
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit, by delta-rs when the table is small."""
         if self._is_large(path):
             super().merge(path, query, merge, transaction)
         else:
-            delta_rs.merge(self._store, path, self.rows(query), merge, transaction)
+            delta_rs.merge(self._handles, path, self.rows(query), merge, transaction)
 
     def _is_large(self, path: str, version: int | None = None) -> bool:
         return self._store.delta(path, version).count() > SMALL_TABLE_ROWS
@@ -434,10 +436,12 @@ class SparkEngine:
     version = pyspark.__version__
     parallel = 3  # small jobs wait more for planning and commits than for cores
 
-    def __init__(self, session: SparkSession, store: Store = LOCAL) -> None:
+    def __init__(
+        self, session: SparkSession, store: Store = LOCAL, handles: Handles | None = None
+    ) -> None:
         self._session = session
         self._context: Any = session.sparkContext._jsc.sc()
-        self._store = store
+        self.handles = handles or Handles(store)
         self._large = threading.RLock()
 
     @contextmanager
@@ -455,7 +459,7 @@ class SparkEngine:
             session = self._session.newSession()
             for key, value in (SMALL if small else {}).items():
                 session.conf.set(key, value)
-            workspace = kind(session, day, self._store)
+            workspace = kind(session, day, self.handles)
             try:
                 yield workspace
             finally:
@@ -506,7 +510,8 @@ class SparkWhenNeeded:
     version = SparkEngine.version
     parallel = SparkEngine.parallel
 
-    def __init__(self, start: Callable[[], SparkEngine]) -> None:
+    def __init__(self, start: Callable[[Handles], SparkEngine], store: Store) -> None:
+        self.handles = Handles(store)
         self._start = start
         self._started: SparkEngine | None = None
         self._starting = threading.Lock()
@@ -517,7 +522,7 @@ class SparkWhenNeeded:
         """A workspace of the engine, which is started now if it was not."""
         with self._starting:
             if self._started is None:
-                self._started = self._start()
+                self._started = self._start(self.handles)
         return self._started.workspace(day, small=small)
 
     def close(self) -> None:

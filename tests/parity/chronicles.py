@@ -44,6 +44,7 @@ class LargeSpark:
     def __init__(self, spark: Engine) -> None:
         self._spark = spark
         self.version = spark.version
+        self.handles = spark.handles
 
     def workspace(
         self, day: date | None = None, *, small: bool = False

@@ -24,6 +24,7 @@ from catalog.errors import TryAgain
 from lake.engine import Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.spark import SparkEngine
+from lake.handles import Handles
 from lake.store import Store
 from lake.tables import rows_of
 from tests.stack.sparks import given, spark_session
@@ -65,13 +66,14 @@ def races(session: SparkSession, root: str) -> dict[str, int]:
 def write_beside(engine: SparkEngine, store: Store, table: str) -> None:
     """Spark and delta-rs append to one table at once, with no lease between them."""
     write_deltalake(table, pa.table({"k": ["-"]}), storage_options=store.options(table))
+    handles = Handles(store)
 
     def append_small() -> None:
         for number in range(COMMITS * 5):
             rows = pa.table({"k": [f"delta-rs {number}"]})
             while True:
                 try:
-                    delta_rs.append(store, table, rows, Transaction(f"delta-rs {number}"))
+                    delta_rs.append(handles, table, rows, Transaction(f"delta-rs {number}"))
                     break
                 except TryAgain:
                     continue

@@ -16,6 +16,7 @@ from catalog.errors import TryAgain
 from lake.engine import Engine, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.spark import SparkWorkspace
+from lake.handles import Handles
 from lake.store import LOCAL, Store
 
 WRITER = """
@@ -60,7 +61,7 @@ def overtaken(table: str) -> Callable[[str], str]:
 
     def commit_first(value: str) -> str:
         first = pa.table({"k": ["all"], "v": ["first"], "_op": ["upsert"]})
-        delta_rs.merge(LOCAL, table, first, Merge(on=("k",)), Transaction("first"))
+        delta_rs.merge(Handles(LOCAL), table, first, Merge(on=("k",)), Transaction("first"))
         return value
 
     return commit_first
@@ -142,11 +143,11 @@ def test_a_commit_that_another_one_overtakes_says_to_try_again(
     rows = pa.table({"k": ["all"], "v": ["late"], "_op": ["upsert"]})
     first = pa.table({"k": ["all"], "v": ["first"], "_op": ["upsert"]})
     opened = DeltaTable(table)
-    delta_rs.merge(LOCAL, table, first, Merge(on=("k",)), Transaction("first"))
+    delta_rs.merge(Handles(LOCAL), table, first, Merge(on=("k",)), Transaction("first"))
     monkeypatch.setattr(Store, "delta", lambda *_: opened)
 
     with pytest.raises(TryAgain, match=r"nothing was committed \(.*concurrent.*\); try again"):
-        delta_rs.merge(LOCAL, table, rows, Merge(on=("k",)), Transaction("late"))
+        delta_rs.merge(Handles(LOCAL), table, rows, Merge(on=("k",)), Transaction("late"))
 
     assert DeltaTable(table).to_pyarrow_table()["v"].to_pylist() == ["first"]
 
