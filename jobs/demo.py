@@ -143,11 +143,11 @@ def _is_in_use(settings: Settings) -> bool:
 
 def _generate(settings: Settings, catalog: Catalog, city: City, progress: Progress) -> None:
     """The city whole, or not at all: it is made aside and then moved into its place."""
-    from jobs.city import generate
-
     place = settings.home / "city"
     if place.exists():
         return
+    from jobs.city import generate
+
     aside = settings.home / "city.part"
     shutil.rmtree(aside, ignore_errors=True)
     generate(

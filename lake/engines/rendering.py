@@ -22,6 +22,7 @@ from sqlglot import exp
 from catalog.dialect import (
     TRUSTED,
     Rewrite,
+    any_of,
     case_when,
     free,
     load_dialect,
@@ -302,7 +303,7 @@ def _spark_case(node: exp.Upper | exp.Lower) -> exp.Expr:
     characters = _named("regexp_extract_all", x, _text(r"[\s\S]"), exp.Literal.number(0))
     spelled = _named("array_join", _each(characters, "c", "transform", one), _text(""))
     is_ascii = exp.EQ(this=_named("octet_length", x), expression=exp.Length(this=x.copy()))
-    return exp.Case().when(is_ascii, node.copy()).else_(spelled)
+    return case_when((is_ascii, node.copy()), default=spelled)
 
 
 def _duckdb_upper(node: exp.Upper) -> exp.Expr:
@@ -317,7 +318,7 @@ def _duckdb_upper(node: exp.Upper) -> exp.Expr:
 def _duckdb_array_join(node: exp.ArrayToString) -> exp.Expr:
     """Of an array of NULLs it is the empty text."""
     joined = exp.Coalesce(this=node.copy(), expressions=[_text("")])
-    return exp.Case().when(sql("NOT :x IS NULL", x=node.this), joined)
+    return case_when((sql("NOT :x IS NULL", x=node.this), joined))
 
 
 def _duckdb_whole(node: exp.Floor | exp.Ceil) -> exp.Expr:
@@ -356,7 +357,9 @@ def _cast(node: exp.Cast, engine: str) -> exp.Expr:
         node.to.set("expressions", None)
     elif node.args.get(TRUSTED):
         return node
-    cast = node.copy()
+    failure = _failure(node, engine)
+    # What replaces the node takes its parts along.
+    cast = type(node)(**{name: part for name, part in node.args.items() if part is not None})
     if engine == "spark" and to in (_Type.INT, _Type.BIGINT):
         # Spark cuts digits off, Trino and DuckDB round; a cast to decimals rounds everywhere.
         cast.set("this", type(node)(this=cast.this, to=exp.DataType.build("DECIMAL(38,0)")))
@@ -370,8 +373,9 @@ def _cast(node: exp.Cast, engine: str) -> exp.Expr:
         return cast
     text = _plain_cast(value, "VARCHAR")
     readable = exp.RegexpLike(this=text, expression=_text(rf"^({READABLE[to]})\z"))
-    may = exp.or_(sql(":x IS NULL", x=value), exp.not_(_is(value, engine, "text")), readable)
-    return exp.Case().when(may, cast).else_(_failure(node, engine))
+    other = exp.NEQ(this=_named("typeof", value), expression=_text(_TYPE_NAMES[engine]["text"]))
+    may = any_of([sql(":x IS NULL", x=value), other, readable])
+    return case_when((may, cast), default=failure)
 
 
 _TYPE_NAMES = {
@@ -404,11 +408,10 @@ def _spelled(cast: exp.Cast, engine: str) -> exp.Expr:
     # The session's zone is UTC; DuckDB writes it.
     plain = sql("replace(:x, '+00', '')", x=cast) if engine == "duckdb" else cast
     padded = sql("rpad(:x, 23, CASE WHEN strpos(:x, '.') > 0 THEN '0' ELSE '.000' END)", x=plain)
-    return (
-        exp.Case()
-        .when(_is(value, engine, "local"), padded)
-        .when(_is(value, engine, "instant"), sql("concat(:x, ' UTC')", x=padded))
-        .else_(cast)
+    return case_when(
+        (_is(value, engine, "local"), padded),
+        (_is(value, engine, "instant"), sql("concat(:x, ' UTC')", x=padded)),
+        default=cast,
     )
 
 
@@ -442,7 +445,7 @@ _DUCKDB_NODES: Mapping[type[exp.Expr], Node] = {
     exp.Ceil: _duckdb_whole,
     exp.ArgMin: lambda n: _named("arg_min_null", n.this, n.expression),
     exp.ArgMax: lambda n: _named("arg_max_null", n.this, n.expression),
-    exp.CountIf: lambda n: exp.Count(this=exp.Case().when(n.this.copy(), _number(1))),
+    exp.CountIf: lambda n: exp.Count(this=case_when((n.this.copy(), _number(1)))),
     exp.DateDiff: lambda n: _named("date_sub", _text("day"), n.expression, n.this),
     exp.TimestampTrunc: lambda n: _plain_cast(n, "DATE"),
     exp.DateTrunc: lambda n: _plain_cast(n, "DATE"),
@@ -470,9 +473,20 @@ _SPARK_TYPES = {
 }
 
 
+def _unasked(query: exp.Query) -> exp.Expr:
+    if query.meta_get(_REPLACED) is not None:
+        raise ValueError("of a query that was asked, nothing can be built; build it before that")
+    return query
+
+
+_QUERIES: Mapping[type[exp.Expr], Node] = {
+    kind: _unasked for kind in (exp.Select, exp.Union, exp.Intersect, exp.Except)
+}
+
+
 def _said_for(tree: exp.Expr, engine: str) -> exp.Expr:
     """`tree`, changed in place, in what the engine reads as Trino reads it: innermost first."""
-    rewrites = NODES[engine]
+    rewrites = {**_QUERIES, **NODES[engine]}
     found = [(n, rewrites[type(n)]) for n in tree.walk(bfs=False) if type(n) in rewrites]
     for node, rewrite in reversed(found):
         said = rewrite(node)
@@ -516,8 +530,6 @@ def for_duckdb(tree: exp.Expr) -> exp.Expr:
     """
     if tree.meta_get(_REPLACED) == id(tree):
         return tree
-    if any(q.meta_get(_REPLACED) for q in tree.find_all(exp.Select, exp.SetOperation)):
-        raise ValueError("of a query that was asked, nothing can be built; build it before that")
     said = _said_for(own_calls(tree, "duckdb"), "duckdb")
     said.meta[_REPLACED] = id(said)
     return said
