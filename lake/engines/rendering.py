@@ -33,9 +33,6 @@ from catalog.dialect import (
 )
 from catalog.patterns import in_plain_classes
 
-_REPLACED = "replaced"
-"""Mark of a tree that was said for DuckDB: its identity, which no copy has."""
-
 Node = Callable[[Any], exp.Expr]
 """What stands in the place of a node of some class; the node itself when it may stay."""
 
@@ -473,20 +470,9 @@ _SPARK_TYPES = {
 }
 
 
-def _unasked(query: exp.Query) -> exp.Expr:
-    if query.meta_get(_REPLACED) is not None:
-        raise ValueError("of a query that was asked, nothing can be built; build it before that")
-    return query
-
-
-_QUERIES: Mapping[type[exp.Expr], Node] = {
-    kind: _unasked for kind in (exp.Select, exp.Union, exp.Intersect, exp.Except)
-}
-
-
 def _said_for(tree: exp.Expr, engine: str) -> exp.Expr:
     """`tree`, changed in place, in what the engine reads as Trino reads it: innermost first."""
-    rewrites = {**_QUERIES, **NODES[engine]}
+    rewrites = NODES[engine]
     found = [(n, rewrites[type(n)]) for n in tree.walk(bfs=False) if type(n) in rewrites]
     for node, rewrite in reversed(found):
         said = rewrite(node)
@@ -505,7 +491,7 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
     DuckDB knows redcliff's functions, and their day, as macros (`macro_definitions`).
     """
     if engine == "duckdb":
-        return for_duckdb(tree.copy()).sql(dialect="duckdb", copy=False)
+        return for_duckdb(tree).sql(dialect="duckdb", copy=False)
     plain = replace_calls(unfold(tree, day), CALLS[engine], copy=False)
     said = _said_for(plain, engine)
     if engine == "spark":
@@ -517,45 +503,30 @@ def render(tree: exp.Expr, engine: str, day: date | None = None) -> str:
 
 
 def own_calls(tree: exp.Expr, engine: str) -> exp.Expr:
-    """`tree`, changed in place: redcliff's own functions are said for the engine, and no more."""
-    return replace_calls(tree, CALLS[engine], copy=False)
+    """A copy of `tree` in which redcliff's own functions are said for the engine, and no more."""
+    return replace_calls(tree, CALLS[engine])
 
 
 def for_duckdb(tree: exp.Expr) -> exp.Expr:
-    """
-    `tree`, changed in place: everything that DuckDB says differently is replaced, once.
-
-    A tree that comes again stays as it is; ValueError for a copy or a part of it, where replacing
-    again is not the same: a pattern would be escaped twice.
-    """
-    if tree.meta_get(_REPLACED) == id(tree):
-        return tree
-    said = _said_for(own_calls(tree, "duckdb"), "duckdb")
-    said.meta[_REPLACED] = id(said)
-    return said
+    """A copy of `tree` in which everything that DuckDB says differently is replaced."""
+    return _said_for(own_calls(tree, "duckdb"), "duckdb")
 
 
 def told(tree: exp.Expr, relations: Mapping[str, str]) -> str:
-    """The text of `tree` for DuckDB, with the SQL of `relations` where these names stand."""
+    """
+    The text of `tree`, changed in place, for DuckDB: with the SQL of `relations` where these names
+    stand.
+    """
     found = list(tree.find_all(exp.CTE, exp.Table))
     own = {cte.alias for cte in found if isinstance(cte, exp.CTE)}
-    named = [
-        (table, table.this, table.args.get("alias"))
-        for table in found
-        if isinstance(table, exp.Table)
-        and table.name in relations
-        and table.name not in own
-        and not table.db
-    ]
-    for table, name, _ in named:
-        alias = exp.to_identifier(table.alias_or_name, quoted=True)
-        table.set("this", exp.Var(this=relations[name.name]))
-        table.set("alias", exp.TableAlias(this=alias))
-    text = tree.sql(dialect="duckdb", copy=False)
-    for table, name, given in named:
-        table.set("this", name)
-        table.set("alias", given)
-    return text
+    for table in found:
+        if not isinstance(table, exp.Table) or table.db or table.name in own:
+            continue
+        if (stands := relations.get(table.name)) is not None:
+            alias = exp.to_identifier(table.alias_or_name, quoted=True)
+            table.set("this", exp.Var(this=stands))
+            table.set("alias", exp.TableAlias(this=alias))
+    return tree.sql(dialect="duckdb", copy=False)
 
 
 def macro_definitions(day: str) -> Iterator[str]:
