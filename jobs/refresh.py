@@ -197,6 +197,7 @@ class _Refresh:
             return rows, 0
         workspace.add_table("existing", path, before)
         workspace.add_query("changes", difference(contract, "computed", "existing"), keep=True)
+        workspace.release("computed")
         counted = {r["_op"]: r["n"] for r in workspace.rows(operations("changes")).to_pylist()}
         if counted:
             self._check_lease()

@@ -156,6 +156,8 @@ class Relations:
             workspace.add_query("open_bad", open_quarantine("quarantine"), keep=True)
         self._codes = self._code_values()
         self._judge()
+        if self.has_recognised:
+            workspace.release("delivered")
 
     def bad_alone(self, base: Mapping[str, int | None]) -> pa.Table:
         """The bad rows of the delivery as quarantine would hold them, judged by itself."""

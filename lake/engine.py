@@ -100,6 +100,9 @@ class Workspace(Protocol):
     def add_query(self, name: str, query: exp.Query, *, keep: bool = False) -> None:
         """Relation `name` is `query`; with `keep` it is computed once and held."""
 
+    def release(self, name: str) -> None:
+        """Relation `name`, which was kept, will be named no more: what it holds may go."""
+
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`."""
 

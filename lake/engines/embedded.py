@@ -12,8 +12,8 @@ import importlib.util
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +96,11 @@ class EmbeddedWorkspace:
         day: date | None,
         handles: Handles,
         attached: Attached | None,
+        give_back: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._handles = handles
+        self._give_back = give_back
         self._attached = attached
         self._clock: threading.Timer | None = None
         self._named: dict[str, str] = {}
@@ -143,6 +145,11 @@ class EmbeddedWorkspace:
                 self._connection.execute(text)
         else:
             self._named[name] = f"({self._text(query)})"
+
+    def release(self, name: str) -> None:
+        """The table is dropped: delta-rs, which commits, needs memory beside DuckDB's."""
+        self._connection.execute(f"DROP TABLE {_quoted(name)}")
+        self._give_back()
 
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, in this process."""
@@ -203,6 +210,10 @@ class EmbeddedWorkspace:
         return told(for_duckdb(query), self._named)
 
 
+def _nothing() -> None:
+    """What a small workspace gives back."""
+
+
 def _quoted(name: str) -> str:
     return exp.to_identifier(name, quoted=True).sql("duckdb")
 
@@ -256,13 +267,14 @@ class EmbeddedEngine:
     ) -> None:
         keep_no_memory()
         self.handles = Handles(store)
+        self._memory = memory or MEMORY
         self._large = threading.RLock()
         # What a person asks has all threads from the start, and nothing can change that.
         self._is_shared = only is not None
         self._database = duckdb.connect(
             ":memory:",
             config={
-                "memory_limit": memory or MEMORY,
+                "memory_limit": self._memory,
                 # Small queries run side by side: to wake threads for one takes longer than it does.
                 "threads": 1 if only is None else THREADS,
                 "temp_directory": str(scratch),
@@ -306,16 +318,27 @@ class EmbeddedEngine:
     ) -> Iterator[EmbeddedWorkspace]:
         """A connection of its own; one that is not small waits for others that are not."""
         with nullcontext() if small else self._all_threads():
-            workspace = EmbeddedWorkspace(
-                self._database.cursor(), day, self.handles, self._attached
-            )
+            cursor = self._database.cursor()
+            give_back = _nothing if small else self._give_back
+            workspace = EmbeddedWorkspace(cursor, day, self.handles, self._attached, give_back)
             try:
                 yield workspace
             finally:
                 workspace.close()
-                if not small:
-                    pa.default_memory_pool().release_unused()
-                    give_back_memory()
+                give_back()
+
+    def _give_back(self) -> None:
+        """
+        Return to the machine what was freed, hundreds of megabytes behind a large query.
+
+        DuckDB's allocator keeps what a dropped table was in; setting the limit, though it is the
+        same, makes it let go.
+        """
+        if self._attached is not None:  # else nothing may be set any more
+            with suppress(duckdb.OutOfMemoryException), self._database.cursor() as cursor:
+                cursor.execute(f"SET GLOBAL memory_limit = '{self._memory}'")
+        pa.default_memory_pool().release_unused()
+        give_back_memory()
 
     @contextmanager
     def _all_threads(self) -> Iterator[None]:

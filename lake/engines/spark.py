@@ -307,6 +307,9 @@ class SparkWorkspace:
         frame = self._frame(query)
         self._name(name, self._keep(frame) if keep else frame)
 
+    def release(self, name: str) -> None:
+        """It stays until the end: what was kept of it may have to be computed again."""
+
     def rows(self, query: exp.Query) -> pa.Table:
         """The rows of `query`, collected to this process."""
         return self._frame(query).toArrow()

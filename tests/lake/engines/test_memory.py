@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pytest
 
@@ -53,3 +54,18 @@ def test_what_cannot_be_spilled_is_told_with_what_to_do(
 ) -> None:
     with pytest.raises(EnvironmentProblem, match=r"`memory` in the profile or REDCLIFF_MEMORY"):
         ask(workspace)
+
+
+def test_what_a_released_relation_held_goes_back_to_the_machine(tmp_path: Path) -> None:
+    engine, process = EmbeddedEngine(tmp_path, memory="400MB"), psutil.Process()
+    long = query(
+        "SELECT sha256(CAST(n AS varchar)) AS text FROM UNNEST(SEQUENCE(1, 4000000)) AS t (n)"
+    )
+    with engine.workspace() as workspace:
+        workspace.add_query("kept", long, keep=True)
+        held = process.memory_info().rss
+        workspace.release("kept")
+        given_back = held - process.memory_info().rss
+    engine.close()
+
+    assert given_back > 150_000_000, given_back

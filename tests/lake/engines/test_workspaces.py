@@ -47,6 +47,18 @@ def test_a_relation_without_rows_has_its_columns(any_engine: Engine) -> None:
     assert (found.num_rows, found.column_names) == (0, ["n", "words"])
 
 
+@pytest.mark.parametrize("small", [True, False])
+def test_what_was_made_of_a_released_relation_stays(any_engine: Engine, small: bool) -> None:
+    with any_engine.workspace(small=small) as workspace:
+        workspace.add_rows("given", pa.table({"n": [1, 2, 3]}))
+        workspace.add_query("more", exp.select("n + 1 AS n").from_("given"), keep=True)
+        workspace.add_query("most", exp.select("n * 2 AS n").from_("more"), keep=True)
+        workspace.release("more")
+        found = workspace.rows(exp.select("n").from_("most"))
+
+    assert sorted(found["n"].to_pylist()) == [4, 6, 8]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("small", [True, False])
 def test_the_records_of_several_files_are_read_as_they_were_delivered(
