@@ -8,7 +8,6 @@ handle; to look whether anything has been committed since takes a hundredth of t
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +39,7 @@ class Handles:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._opened: dict[str, DeltaTable] = {}
-        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._locks: dict[str, threading.RLock] = {}
 
     def newest(self, path: str) -> DeltaTable:
         """The table as it stands now; `TableNotFoundError` when there is none."""
@@ -48,7 +47,7 @@ class Handles:
         if opened is None:
             return self.keep(path, self.store.delta(path))
         if not _is_newest(path, opened.version()):
-            with self._locks[path]:
+            with self._lock(path):
                 opened.update_incremental()
         return opened
 
@@ -63,8 +62,12 @@ class Handles:
 
         `TryAgain` when the commit comes to nothing beside another one.
         """
-        with self._locks[path], committing(path):
+        with self._lock(path), committing(path):
             yield self.newest(path)
+
+    def _lock(self, path: str) -> threading.RLock:
+        # In one step: of two locks for one table neither would keep anybody out.
+        return self._locks.setdefault(path, threading.RLock())
 
 
 def _is_newest(path: str, version: int) -> bool:
