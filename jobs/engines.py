@@ -58,7 +58,9 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
         jars += [*s3_jars(), log_store_jar()]
     java_home = find_java().home
 
-    def start(handles: Handles) -> SparkEngine:
+    handles = Handles(settings.store)
+
+    def start() -> SparkEngine:
         session = start_session(
             settings.spark,
             settings.store,
@@ -69,7 +71,7 @@ def _spark(settings: Settings, scratch: Path, only: Sequence[str] | None) -> Eng
         )
         return SparkEngine(session, settings.store, handles)
 
-    return SparkWhenNeeded(start, settings.store)
+    return SparkWhenNeeded(start, handles)
 
 
 Opening = Callable[[Settings, Path, Sequence[str] | None], Engine]

@@ -125,7 +125,11 @@ class Steps:
     # --- one commit --------------------------------------------------------------------------
 
     def _stands(self, shape: Shape) -> bool:
-        """Whether an earlier attempt has done the step: none has where the plan is new."""
+        """
+        Whether an earlier attempt has done the step: none has where the plan is new.
+
+        It saves the work alone: each commit asks for its transaction once more.
+        """
         if not self._resumed:
             return False
         app = self._transaction.app

@@ -38,19 +38,17 @@ def assigned(register: Contract) -> exp.Query:
     )
 
 
-def _parted(source: Contract, several: bool) -> exp.Query:
-    """The assignments of records of one source to those that have several there, or one alone."""
+def _counted(source: Contract) -> exp.Query:
+    """The assignments of the records of one source, and how many its person or entity has there."""
     return query(
-        f"""SELECT a.source_key, a.entity_id FROM assigned AS a
-            LEFT JOIN (SELECT entity_id FROM assigned WHERE source_dataset = :source
-                       GROUP BY entity_id HAVING count(*) > 1) AS m ON a.entity_id = m.entity_id
-            WHERE a.source_dataset = :source AND m.entity_id IS {"NOT " if several else ""}NULL""",
+        """SELECT source_key, entity_id, count(*) OVER (PARTITION BY entity_id) AS _of
+           FROM assigned WHERE source_dataset = :source""",
         source=source.id,
     )
 
 
-def _records(source: Contract, fields: list[Column], several: bool) -> exp.Select:
-    """The records of one source that are assigned, to whom, and what orders them (`_parted`)."""
+def _records(source: Contract, counted: str, fields: list[Column]) -> exp.Select:
+    """The assigned records of one source, as `s`, with whose they are, as `a`."""
     rows = exp.select(
         *[column(c.name, "s") for c in source.columns],
         named(key_text(source, "s"), "_key"),
@@ -59,19 +57,21 @@ def _records(source: Contract, fields: list[Column], several: bool) -> exp.Selec
     return (
         exp.select(column("entity_id", "a"), *[column(c.name, "s") for c in fields])
         .from_(rows.subquery("s"))
-        .join(_parted(source, several).subquery("a"), on=sql("a.source_key = s._key"))
+        .join(exp.to_table(counted).as_("a"), on=sql("a.source_key = s._key"))
     )
 
 
-def _latest(source: Contract, fields: list[Column]) -> exp.Query:
+def _latest(source: Contract, counted: str, fields: list[Column]) -> exp.Query:
     """
     What the source says of every person or entity: field by field the latest value there is.
 
     Nearly all have one record in a source; to choose among several costs a sort and a state for
     each field.
     """
+    only = _records(source, counted, fields).where("a._of = 1", copy=False)
     nth = sql("row_number() OVER (PARTITION BY a.entity_id ORDER BY s._sequence DESC, s._key)")
-    ranked = _records(source, fields, several=True).select(named(nth, "_nth"), copy=False)
+    ranked = _records(source, counted, fields).select(named(nth, "_nth"), copy=False)
+    ranked = ranked.where("a._of > 1", copy=False)
     chosen = [
         named(
             sql("min_by(:v, CASE WHEN :v IS NOT NULL THEN _nth END)", v=column(c.name)),
@@ -80,12 +80,7 @@ def _latest(source: Contract, fields: list[Column]) -> exp.Query:
         for c in fields
     ]
     several = exp.select("entity_id", *chosen).from_(ranked.subquery("r", copy=False), copy=False)
-    return exp.union(
-        _records(source, fields, several=False),
-        several.group_by("entity_id", copy=False),
-        distinct=False,
-        copy=False,
-    )
+    return exp.union(only, several.group_by("entity_id", copy=False), distinct=False, copy=False)
 
 
 def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
@@ -117,7 +112,10 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
         .with_("assigned", as_=assigned(catalog.get(golden.key_register)), copy=False)
     )
     for dataset, name in latest.items():
-        golden_rows = golden_rows.with_(
-            name, as_=_latest(catalog.get(dataset), told[dataset]), copy=False
-        ).join(name, on=f"e.entity_id = {name}.entity_id", join_type="left", copy=False)
+        origin, counted = catalog.get(dataset), f"assigned_{name}"
+        golden_rows = (
+            golden_rows.with_(counted, as_=_counted(origin), copy=False)
+            .with_(name, as_=_latest(origin, counted, told[dataset]), copy=False)
+            .join(name, on=f"e.entity_id = {name}.entity_id", join_type="left", copy=False)
+        )
     return golden_rows

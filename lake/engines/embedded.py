@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from sqlglot import exp
 from catalog.errors import EnvironmentProblem
 from lake.engine import Answer, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
-from lake.engines.attached import At, Attached
+from lake.engines.attached import Attached
 from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
@@ -104,7 +104,7 @@ class EmbeddedWorkspace:
         self._attached = attached
         self._clock: threading.Timer | None = None
         self._named: dict[str, str] = {}
-        self._held: list[At] = []
+        self._closing = ExitStack()
         if day is not None:
             connection.execute(f"SET VARIABLE {DAY} = DATE '{day:%Y-%m-%d}'")
 
@@ -132,7 +132,7 @@ class EmbeddedWorkspace:
         """The Delta table at a version."""
         if version is not None and self._attached is not None:
             self._named[name] = self._attached.hold((path, version))
-            self._held.append((path, version))
+            self._closing.callback(self._attached.release, (path, version))
             return
         at = "" if version is None else f", version => {version}"
         self._named[name] = f"delta_scan({exp.Literal.string(path).sql('duckdb')}{at})"
@@ -198,9 +198,7 @@ class EmbeddedWorkspace:
         if self._clock is not None:
             self._clock.cancel()
         self._connection.close()
-        for at in self._held:
-            assert self._attached is not None
-            self._attached.release(at)
+        self._closing.close()
 
     def _asked(self, query: exp.Query) -> str:
         """A person's query, which says what Trino means by other means than rules and models."""

@@ -420,7 +420,9 @@ class SmallSparkWorkspace(SparkWorkspace):
             delta_rs.merge(self._handles, path, self.rows(query), merge, transaction)
 
     def _is_large(self, path: str, version: int | None = None) -> bool:
-        return self._store.delta(path, version).count() > SMALL_TABLE_ROWS
+        newest = version is None
+        table = self._handles.newest(path) if newest else self._store.delta(path, version)
+        return table.count() > SMALL_TABLE_ROWS
 
 
 def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
@@ -513,8 +515,8 @@ class SparkWhenNeeded:
     version = SparkEngine.version
     parallel = SparkEngine.parallel
 
-    def __init__(self, start: Callable[[Handles], SparkEngine], store: Store) -> None:
-        self.handles = Handles(store)
+    def __init__(self, start: Callable[[], SparkEngine], handles: Handles) -> None:
+        self.handles = handles
         self._start = start
         self._started: SparkEngine | None = None
         self._starting = threading.Lock()
@@ -525,7 +527,7 @@ class SparkWhenNeeded:
         """A workspace of the engine, which is started now if it was not."""
         with self._starting:
             if self._started is None:
-                self._started = self._start(self.handles)
+                self._started = self._start()
         return self._started.workspace(day, small=small)
 
     def close(self) -> None:
