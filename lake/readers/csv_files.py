@@ -15,9 +15,9 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
@@ -231,8 +231,7 @@ class CsvRecords:
             return at
         if block.find(b'"', at) < 0 and block.find(b"\0", at) < 0:
             return len(block)
-        run = _regular_records(self._grid.reading.delimiter).match(block, at)
-        return run.end() if run else at
+        return end_of_regular(block, at, self._grid.reading.delimiter)
 
     def _exactly(self, records: int) -> Iterator[pa.RecordBatch]:
         """So many records by the exact path, or those up to the end of the block."""
@@ -309,10 +308,29 @@ class CsvRecords:
         return numbers, faults
 
 
-@cache
-def _regular_records(delimiter: str) -> re.Pattern[bytes]:
-    """Whole records in which every quote opens or closes a field, or stands doubled in one."""
-    ends = re.escape(delimiter.encode()) + rb"\r\n"
-    opens, closes = rb"(?<![^" + ends + rb'])"', rb'"(?![^' + ends + rb"])"
-    quoted = opens + rb'[^"\0]*+(?:""[^"\0]*+)*+' + closes
-    return re.compile(rb'(?:(?:[^"\r\n\0]++|' + quoted + rb")*+(?:\r\n|\r|\n))*+")
+def end_of_regular(block: bytes, at: int, delimiter: str) -> int:
+    """
+    Where the whole records from `at` on end in which every quote opens or closes a field, or
+    stands doubled in one, and that have no NUL; `at` where the first is none of these.
+
+    `block` ends with a line's end, and a record begins at `at`.
+    """
+    text = np.frombuffer(block, np.uint8)
+    quotes = np.flatnonzero(text[at:] == ord('"')) + at
+    opening, closing = quotes[::2], quotes[1::2]
+    # Within a field a doubled quote is one that closes and one that opens again.
+    is_border = np.zeros(256, bool)
+    is_border[[*delimiter.encode(), *b'\r\n"']] = True
+    stray = [
+        *opening[(opening > at) & ~is_border[text[opening - 1]]][:1],
+        *closing[~is_border[text[closing + 1]]][:1],
+        *opening[len(closing) :],  # never closed
+    ]
+    nul = block.find(b"\0", at)
+    end = int(min([*stray, len(block) if nul < 0 else nul]))
+    while True:
+        line = max(block.rfind(b"\n", at, end), block.rfind(b"\r", at, end))
+        before = int(np.searchsorted(quotes, line))
+        if line < 0 or before % 2 == 0:
+            return line + 1 or at
+        end = int(quotes[before - 1])  # a line of a quoted field

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -217,6 +218,24 @@ def test_what_the_standard_library_writes_is_read_back(
         else [row["a"] or "", row["b"] or "", row["c"] or ""] == cells
         for row, cells in zip(read_back, rows, strict=True)
     ] == [True] * len(rows)
+
+
+@given(st.text(alphabet='a,"\r\n\0', max_size=24), st.integers(0, 3))
+@example('a,"b\n""c",\r\n"d', 0)
+@example('"",""""\na"b\n', 0)
+@steady
+def test_regular_records_are_those_that_a_pattern_finds(text: str, lines: int) -> None:
+    block = f"{text}\n".encode()
+    starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", block))]
+    at = starts[min(lines, len(starts) - 1)]
+    opens, closes = rb'(?<![^,\r\n])"', rb'"(?![^,\r\n])'
+    quoted = opens + rb'[^"\0]*+(?:""[^"\0]*+)*+' + closes
+    records = re.compile(rb'(?:(?:[^"\r\n\0]++|' + quoted + rb")*+(?:\r\n|\r|\n))*+")
+
+    found = records.match(block, at)
+
+    assert found is not None
+    assert csv_files.end_of_regular(block, at, ",") == found.end()
 
 
 def test_the_fast_path_is_the_one_that_reads_regular_text(tmp_path: Path) -> None:
