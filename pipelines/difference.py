@@ -317,10 +317,12 @@ class Base:
 def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select:
     """
     The judged rows, as text and typed, with `_key`, `_sequence`, `_order` and `_delete`.
+
+    They are kept, and text is most of what they hold: none is held twice (`_told_text`).
     """
     day = sql("business_date()")
     return exp.select(
-        *[text(c.name) for c in contract.delivered_columns],
+        *[_other_text(c) for c in contract.delivered_columns],
         *[column(c.name) for c in contract.columns],
         *[column(t) for t in TECHNICAL],
         "_row_hash",
@@ -331,6 +333,22 @@ def placed(contract: Contract, judged: exp.Select, moment: Moment) -> exp.Select
         named(order_text(contract, exp.Literal.string(moment.text), day), "_order"),
         named(is_delete(contract), "_delete"),
     ).from_(judged.subquery("judged", copy=False), copy=False)
+
+
+def _other_text(c: Column) -> exp.Expr:
+    """The text of the column as delivered where it is not the column's value, else NULL."""
+    if c.type.name is not TypeName.STRING:
+        return text(c.name)
+    return named(sql("nullif(:x, :value)", x=text(c.name), value=column(c.name)), f"_text_{c.name}")
+
+
+def _told_text(c: Column, judged: str) -> exp.Expr:
+    """The text of the column as delivered, from what `placed` holds of it."""
+    held = column(f"_text_{c.name}", judged)
+    if c.type.name is not TypeName.STRING:
+        return held
+    told = sql("coalesce(:x, :value)", x=held, value=column(c.name, judged))
+    return named(told, f"_text_{c.name}")
 
 
 _CARRIED = ("_file", "_row_number", "_fault", "_row_hash", "_key", "_order", "_delete")
@@ -467,12 +485,15 @@ def _is(outcome: Outcome) -> exp.Expr:
 
 def classified(contract: Contract, judged: str, outcomes_: str) -> exp.Query:
     """The judged rows, whole, with what became of them."""
-    whole = [f"_text_{c.name}" for c in contract.delivered_columns]
-    whole += [c.name for c in contract.columns]
+    whole = [c.name for c in contract.columns]
     whole += [*TECHNICAL, "_row_hash", "_key", "_order", "_delete"]
     known = ("_copy", WARNED_RULES, BROKEN_RULES, "_outcome", "_is_new")
     return (
-        exp.select(*[column(n, "j") for n in whole], *[column(n, "o") for n in known])
+        exp.select(
+            *[_told_text(c, "j") for c in contract.delivered_columns],
+            *[column(n, "j") for n in whole],
+            *[column(n, "o") for n in known],
+        )
         .from_(exp.to_table(judged).as_("j"))
         .join(exp.to_table(outcomes_).as_("o"), on=SAME_ROW.format("j", "o"))
     )

@@ -14,6 +14,7 @@ from lake.engine import Engine, Workspace
 from pipelines.difference import (
     Base,
     Moment,
+    classified,
     contested,
     placed,
     recognised,
@@ -65,6 +66,31 @@ def outcomes(
         chosen = exp.select("_outcome", "_broken_rules").from_("outcomes").order_by("_row_number")
         found = workspace.rows(chosen).to_pylist()
     return [(row["_outcome"], row["_broken_rules"]) for row in found]
+
+
+def test_text_is_told_as_it_was_delivered_and_held_once(engine: Engine) -> None:
+    rows: list[Row] = [
+        {"register_id": "1", "person_name": "王伟", "sex_code": "1"},
+        {"register_id": "2", "person_name": " 王伟", "sex_code": "１"},
+        {"register_id": "3", "person_name": "无", "citizen_id": "123"},
+        {"register_id": "4", "person_name": None, "birth_date": "19900307"},
+    ]
+    names = ("register_id", "person_name", "sex_code", "citizen_id", "birth_date")
+
+    with engine.workspace(DAY) as workspace:
+        workspace.add_rows("delivered", delivered(REGISTER, rows))
+        judge_rows(workspace, REGISTER, Base())
+        workspace.add_query("classified", classified(REGISTER, "judged", "outcomes"))
+        texts = exp.select(*[f"_text_{name}" for name in names]).order_by("_row_number")
+        held = workspace.rows(texts.from_("judged")).to_pylist()
+        told = workspace.rows(texts.from_("classified")).to_pylist()
+        given = workspace.rows(exp.select(*names).from_("delivered").order_by("_row_number"))
+
+    assert [tuple(row.values()) for row in told] == [
+        tuple(row.values()) for row in given.to_pylist()
+    ]
+    assert [row["_text_person_name"] for row in held] == [None, " 王伟", "无", None]
+    assert [row["_text_sex_code"] for row in held][:2] == [None, "１"]
 
 
 @pytest.mark.parametrize(
