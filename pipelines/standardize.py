@@ -16,7 +16,7 @@ from datetime import date
 from sqlglot import exp
 
 from catalog.contract import Column, Contract, TypeName
-from catalog.dialect import call, case_when, column, named, sql, type_of
+from catalog.dialect import YEAR, call, case_when, column, named, sql, type_of
 from catalog.vocabulary import DateForm, Derivation, Mode, SemanticType, Unit
 
 NULL_WORDS = ("", "\\N", "/", "无", "—", "-", "null", "NULL", "NaN", "N/A", "#N/A", "0000-00-00")
@@ -103,6 +103,13 @@ def code_literal(code: str) -> exp.Expr:
 
 # --- typed values --------------------------------------------------------------------------
 
+_MINUTES = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_SECONDS = ":[0-5][0-9]([.][0-9]{1,9})?"
+_ZONE = "(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+"""
+Parts of a moment. What these patterns let through goes to casts, which all engines read alike then;
+24:00 and the year 0, which have no meaning here, are read by some.
+"""
 _SEPARATED: Mapping[DateForm, str] = {
     DateForm.ISO: "-[0-9]{1,2}-[0-9]{1,2}[ T]00:00(:00([.]0+)?)?",
     DateForm.SLASHED: "/[0-9]{1,2}/[0-9]{1,2}",
@@ -118,14 +125,14 @@ def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
     if DateForm.ISO in forms:
         branches.append(
             (
-                sql("regexp_like(:x, '^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$')", x=x),
+                sql("regexp_like(:x, :p)", x=x, p=f"^{YEAR}-[0-9]{{1,2}}-[0-9]{{1,2}}$"),
                 sql("TRY_CAST(:x AS date)", x=x),
             )
         )
     if DateForm.COMPACT in forms:
         branches.append(
             (
-                sql("regexp_like(:x, '^[0-9]{8}$')", x=x),
+                sql("regexp_like(:x, :p)", x=x, p=f"^{YEAR}[0-9]{{4}}$"),
                 sql(
                     """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-',
                                 substr(:x, 7, 2)) AS date)""",
@@ -137,7 +144,7 @@ def _date(x: exp.Expr, forms: tuple[DateForm, ...]) -> exp.Expr:
     if separated:
         branches.append(
             (
-                sql("regexp_like(:x, :p)", x=x, p=f"^[0-9]{{4}}({separated})$"),
+                sql("regexp_like(:x, :p)", x=x, p=f"^{YEAR}({separated})$"),
                 sql(
                     "TRY_CAST(split_part(translate(:x, 'T/.年月日', ' ----'), ' ', 1) AS date)",
                     x=x,
@@ -154,12 +161,16 @@ def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
             sql(
                 "regexp_like(:x, :p)",
                 x=x,
-                p=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?$",
+                p=f"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}[ T]{_MINUTES}({_SECONDS})?$",
             ),
             sql("TRY_CAST(replace(:x, 'T', ' ') AS timestamp)", x=x),
         ),
         (
-            sql("regexp_like(:x, '^[0-9]{14}$')", x=x),
+            sql(
+                "regexp_like(:x, :p)",
+                x=x,
+                p=f"^{YEAR}[0-9]{{4}}([01][0-9]|2[0-3])([0-5][0-9]){{2}}$",
+            ),
             sql(
                 """TRY_CAST(concat(substr(:x, 1, 4), '-', substr(:x, 5, 2), '-', substr(:x, 7, 2),
                             ' ', substr(:x, 9, 2), ':', substr(:x, 11, 2), ':',
@@ -171,7 +182,8 @@ def _timestamp(c: Column, x: exp.Expr) -> exp.Expr:
             sql(
                 "regexp_like(:x, :p)",
                 x=x,
-                p=r"^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2} [0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$",
+                p=f"^{YEAR}/[0-9]{{1,2}}/[0-9]{{1,2}} "
+                "([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
             ),
             sql(
                 """TRY_CAST(concat(CAST(:day AS varchar), ' ', lpad(:clock,
@@ -193,8 +205,7 @@ def _instant(c: Column, x: exp.Expr) -> exp.Expr:
             """CASE WHEN regexp_like(:x, :p)
                     THEN TRY_CAST(:x AS timestamp with time zone) END""",
             x=x,
-            p=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?"
-            r"(Z|[+-][0-9]{2}:[0-9]{2})?$",
+            p=f"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}[ T]{_MINUTES}{_SECONDS}{_ZONE}?$",
         ),
     )
 

@@ -44,6 +44,7 @@ VECTORS: list[tuple[str, str | None, Any]] = [
     ("birth_date", "1990年3月7日", date(1990, 3, 7)),
     ("birth_date", "1990-03-07 00:00:00", date(1990, 3, 7)),
     ("birth_date", "1990-03-07 08:00:00", None),
+    ("birth_date", "0000-03-07", None),
     ("birth_date", "1990-02-30", None),
     ("birth_date", "2020-13-40", None),
     ("birth_date", "0000-00-00", None),
@@ -74,14 +75,28 @@ VECTORS: list[tuple[str, str | None, Any]] = [
     ("updated_at", "2025/3/3 1:02", datetime(2025, 3, 3, 1, 2)),
     ("updated_at", "2025-03-03", datetime(2025, 3, 3)),
     ("updated_at", "2025-03-03 25:00:00", None),
+    ("updated_at", "2025-03-03 24:00:00", None),
+    ("updated_at", "2025-03-03 23:60", None),
+    ("updated_at", "2025-02-29 01:00:00", None),
+    ("updated_at", "0000-03-03 00:00:00", None),
+    ("updated_at", "20250303240000", None),
+    ("updated_at", "2025/3/3 24:00", None),
     ("seen_at", "2025-03-03T08:00:00+08:00", datetime(2025, 3, 3, tzinfo=UTC)),
     ("seen_at", "2025-03-03T08:00:00Z", datetime(2025, 3, 3, 8, tzinfo=UTC)),
     ("seen_at", "2025-03-03 08:00:00", datetime(2025, 3, 3, 8, tzinfo=UTC)),
+    ("seen_at", "2025-03-03 08:00", None),
+    ("seen_at", "2025-03-03T24:00:00Z", None),
+    ("seen_at", "2025-03-03T08:00:00+14:30", None),
+    ("seen_at", "0000-03-03T08:00:00Z", None),
 ]
 
 
-def test_every_form_of_a_value_becomes_the_one_standard_value(engine: Engine) -> None:
+@pytest.mark.parametrize("fixture", ["engine", "spark"])
+def test_every_form_of_a_value_becomes_the_one_standard_value(
+    request: pytest.FixtureRequest, fixture: str
+) -> None:
     rows = [{name: text} for name, text, _ in VECTORS]
+    engine: Engine = request.getfixturevalue(fixture)
 
     with engine.workspace(date(2025, 3, 3)) as workspace:
         workspace.add_rows("delivered", delivered(REGISTER, rows))
