@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
@@ -34,6 +35,9 @@ RECORD_CHARACTERS = 16 << 20
 
 _RUN_BYTES = 32 << 10  # a shorter regular run is not worth starting Arrow for
 _EXACT_RECORDS = 64  # taken exactly after an irregular one before Arrow is tried again
+
+Quotes = npt.NDArray[np.intp]
+"""Where quotes stand in a block, in order."""
 
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
 
@@ -316,21 +320,31 @@ def end_of_regular(block: bytes, at: int, delimiter: str) -> int:
     `block` ends with a line's end, and a record begins at `at`.
     """
     text = np.frombuffer(block, np.uint8)
-    quotes = np.flatnonzero(text[at:] == ord('"')) + at
-    opening, closing = quotes[::2], quotes[1::2]
-    # Within a field a doubled quote is one that closes and one that opens again.
     is_border = np.zeros(256, bool)
-    is_border[[*delimiter.encode(), *b'\r\n"']] = True
-    stray = [
-        *opening[(opening > at) & ~is_border[text[opening - 1]]][:1],
-        *closing[~is_border[text[closing + 1]]][:1],
-        *opening[len(closing) :],  # never closed
-    ]
-    nul = block.find(b"\0", at)
-    end = int(min([*stray, len(block) if nul < 0 else nul]))
+    is_border[[*delimiter.encode(), *b'\r\n"']] = True  # a doubled quote closes and opens again
+    reach = _RUN_BYTES  # no further than four times what is found, or few strays make many looks
     while True:
-        line = max(block.rfind(b"\n", at, end), block.rfind(b"\r", at, end))
-        before = int(np.searchsorted(quotes, line))
-        if line < 0 or before % 2 == 0:
+        until = min(at + reach, len(block))
+        quotes = np.flatnonzero(text[at:until] == ord('"')) + at
+        opening, closing = quotes[::2], quotes[1::2]
+        stray = [
+            *opening[(opening > at) & ~is_border[text[opening - 1]]][:1],
+            *closing[~is_border[text[closing + 1]]][:1],
+        ]
+        if (nul := block.find(b"\0", at, until)) >= 0:
+            stray.append(nul)
+        if until == len(block):
+            stray += [*opening[len(closing) :], until]  # a quote that is never closed, or the end
+        if stray:
+            return _end_of_record(block, at, int(min(stray)), quotes)
+        reach *= 4
+
+
+def _end_of_record(block: bytes, at: int, before: int, quotes: Quotes) -> int:
+    """The last end of a line in `block[at:before]` that is not within quotes; `at` without one."""
+    while True:
+        line = max(block.rfind(b"\n", at, before), block.rfind(b"\r", at, before))
+        behind = int(np.searchsorted(quotes, line))
+        if line < 0 or behind % 2 == 0:
             return line + 1 or at
-        end = int(quotes[before - 1])  # a line of a quoted field
+        before = int(quotes[behind - 1])
