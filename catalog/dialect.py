@@ -26,10 +26,13 @@ WHITE_SPACE = " \t\r\n\u3000\u00a0\ufeff"
 """What is trimmed from both ends of a delivered value; U+3000 is the ideographic space."""
 
 TRUSTED = "trusted"
-"""Mark of casts and changes of case in redcliff's own templates, which have looked at the text."""
+"""Mark of casts and changes of case in redcliff's own templates: every engine reads them alike."""
 
 YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
 """A pattern of years; there is none that is 0, which some engines read as 1 BC."""
+
+OFFSET = "[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00"
+"""A pattern of how far a clock is from UTC: 14 hours at most."""
 
 FULL_WIDTH = "".join(chr(c + 0xFEE0) for c in range(0x21, 0x7F))
 HALF_WIDTH = "".join(chr(c) for c in range(0x21, 0x7F))

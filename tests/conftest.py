@@ -101,6 +101,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     started.close()
 
 
+@pytest.fixture(params=["embedded", "spark"])
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn."""
+    found: Engine = request.getfixturevalue(
+        "engine" if request.param == "embedded" else request.param
+    )
+    return found
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """One PostgreSQL for all tests of the state store."""

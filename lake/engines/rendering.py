@@ -20,6 +20,7 @@ from typing import Any
 from sqlglot import exp
 
 from catalog.dialect import (
+    OFFSET,
     TRUSTED,
     YEAR,
     Rewrite,
@@ -329,7 +330,7 @@ def _duckdb_whole(node: exp.Floor | exp.Ceil) -> exp.Expr:
 
 _DAY = f"{YEAR}-[0-9]{{1,2}}-[0-9]{{1,2}}"
 _CLOCK = "([01]?[0-9]|2[0-3]):[0-5]?[0-9](:[0-5]?[0-9]([.][0-9]{1,9})?)?"
-_ZONE = " ?(Z|UTC|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+_ZONE = f" ?(Z|UTC|{OFFSET})"
 _Type = exp.DType
 READABLE: Mapping[exp.DType, str] = {
     _Type.INT: "[+-]?[0-9]+",

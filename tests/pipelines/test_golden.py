@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 from catalog.catalog import Catalog
 from catalog.shapes import Shape, curated_shape, thematic_shape
@@ -18,16 +17,8 @@ from pipelines.golden import golden_select
 
 HOUSEHOLD, FLOATING = "population.household_register", "population.floating_register"
 INSURANCE = "population.insurance_register"
-ENGINES = {"embedded": "engine", "spark": "spark"}
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
-
-
-@pytest.fixture(params=ENGINES)
-def any_engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn."""
-    found: Engine = request.getfixturevalue(ENGINES[request.param])
-    return found
 
 
 def golden(engine: Engine, catalog: Catalog, rows: Rows, persons: Mapping[str, str]) -> Any:

@@ -91,14 +91,10 @@ VECTORS: list[tuple[str, str | None, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fixture", ["engine", "spark"])
-def test_every_form_of_a_value_becomes_the_one_standard_value(
-    request: pytest.FixtureRequest, fixture: str
-) -> None:
+def test_every_form_of_a_value_becomes_the_one_standard_value(any_engine: Engine) -> None:
     rows = [{name: text} for name, text, _ in VECTORS]
-    engine: Engine = request.getfixturevalue(fixture)
 
-    with engine.workspace(date(2025, 3, 3)) as workspace:
+    with any_engine.workspace(date(2025, 3, 3)) as workspace:
         workspace.add_rows("delivered", delivered(REGISTER, rows))
         typed = standardize(REGISTER, "delivered").order_by("_row_number")
         found = workspace.rows(typed).to_pylist()

@@ -14,16 +14,8 @@ from lake.engines import embedded
 from lake.engines.spark import SparkEngine
 from tests.lake.readers.making import reading, rows_of, written_in_parts
 
-ENGINES = {"embedded": "engine", "spark": "spark"}
 ALL = exp.select("*").from_("given")
 TAGS = pa.map_(pa.string(), pa.string())
-
-
-@pytest.fixture(params=ENGINES)
-def any_engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn."""
-    found: Engine = request.getfixturevalue(ENGINES[request.param])
-    return found
 
 
 @pytest.mark.parametrize("small", [True, False])
