@@ -102,8 +102,7 @@ def _load(
             f"now counts {counts}; its landed bytes, its contract or its base tables have changed"
         )
     failpoints.reach("planned")
-    for name, write in steps.in_order().items():
-        write()
+    for name in steps.take():
         failpoints.reach(name)
     tables = relations.context.tables
     found = {s.table: tables.version(s.table) for s in relations.shapes()}

@@ -7,7 +7,8 @@ a rerun skips the steps that stand. A step with nothing to say writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from sqlglot import exp
 
@@ -15,7 +16,7 @@ from catalog.errors import LedgerBroken
 from catalog.shapes import Shape
 from jobs.relations import Relations
 from lake.deliveries import Counts
-from lake.engine import Merge, Transaction
+from lake.engine import Append, Merge, Transaction
 from pipelines import bad_runs, late, outputs
 from pipelines.refresh import operations
 
@@ -42,6 +43,7 @@ class Steps:
         self.counts = counts
         self._check_lease = check_lease
         self._resumed = resumed
+        self._gathered: list[Append] = []
 
     def in_order(self) -> dict[str, Callable[[], None]]:
         """The steps by name, in the order in which they must stand."""
@@ -50,17 +52,51 @@ class Steps:
             steps["history"] = self.history
         return {**steps, "curated": self.curated}
 
+    def take(self) -> Iterator[str]:
+        """Take the steps, and say each when it stands."""
+        if not self._is_first:
+            for name, step in self.in_order().items():
+                step()
+                yield name
+            return
+        appends_after: dict[str, int] = {}
+        for name, step in self.in_order().items():
+            step()
+            appends_after[name] = len(self._gathered)
+        with closing(self.workspace.append_each(self._gathered)) as commits:
+            made = 0
+            for name, wanted in appends_after.items():
+                if made < wanted:
+                    self._check_lease()
+                    next(commits)
+                    made = wanted
+                yield name
+
+    @property
+    def _is_first(self) -> bool:
+        """
+        Whether nothing is there yet, nor can any step stand: then all they do is to append, and
+        what they append is gathered, to be computed at once.
+        """
+        relations = self.relations
+        there = [relations.base[s.table] for s in relations.shapes()]
+        return not self._resumed and not relations.later and there.count(None) == len(there)
+
     @property
     def changes_rows(self) -> bool:
         """Whether any current row is replaced, added or taken away."""
         return bool(self.counts.applied or self.counts.deleted)
 
+    @property
+    def brings_events(self) -> bool:
+        """Whether raw is to hear of anything."""
+        counts = self.counts
+        return counts.received > counts.unchanged + counts.duplicates or bool(counts.deleted)
+
     def raw(self) -> None:
         """New, changed and vanished rows as they came."""
-        counts = self.counts
-        if counts.received == counts.unchanged + counts.duplicates and not counts.deleted:
-            return
-        self._append(self.relations.raw, self._raw_rows())
+        if self.brings_events:
+            self._append(self.relations.raw, self._raw_rows())
 
     def quarantine(self) -> None:
         """Bad rows that are new, that came again, and that are bad no longer."""
@@ -144,13 +180,17 @@ class Steps:
             return
         tables = self.relations.context.tables
         tables.ensure(shape)
+        path = tables.path(shape.table)
+        if self._is_first:
+            assert isinstance(rows, exp.Select)
+            values = {e.alias_or_name: e for e in rows.selects}
+            chosen = rows.select(*[values[n] for n in shape.column_names], append=False)
+            self._gathered.append(Append(path, chosen, self._transaction))
+            return
         names = [exp.column(n, quoted=True) for n in shape.column_names]
         self._check_lease()
-        self.workspace.append(
-            tables.path(shape.table),
-            exp.select(*names).from_(rows.subquery("rows")),
-            self._transaction,
-        )
+        chosen = exp.select(*names).from_(rows.subquery("rows"))
+        self.workspace.append(path, chosen, self._transaction)
 
     def _merge(self, shape: Shape, rows: exp.Query, merge: Merge) -> None:
         """

@@ -11,7 +11,7 @@ own functions (`pipelines.dialect`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -56,6 +56,19 @@ class Merge:
     on: tuple[str, ...]
     updates: tuple[str, ...] | None = None
     target: str | None = None
+
+
+@dataclass(frozen=True)
+class Append:
+    """
+    Rows for the table at `path`, as one commit.
+
+    `rows` has columns of one relation, and a condition: SELECT … FROM relation WHERE …, no more.
+    """
+
+    path: str
+    rows: exp.Select
+    transaction: Transaction
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,13 @@ class Workspace(Protocol):
 
     def append(self, path: str, query: exp.Query, transaction: Transaction) -> None:
         """Append the rows of `query` to the table at `path`, in one commit."""
+
+    def append_each(self, appends: Sequence[Append]) -> Generator[Append]:
+        """
+        Make several appends, all of rows of one relation, and say each as soon as it stands.
+
+        They are committed in their order, and none before it is asked for.
+        """
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """Merge the rows of `query`, each with an `_op`, into the table, in one commit."""

@@ -12,7 +12,7 @@ import importlib.util
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
@@ -23,10 +23,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from catalog.errors import EnvironmentProblem
-from lake.engine import Answer, LandedFile, Merge, Transaction
+from lake.engine import Answer, Append, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.attached import Attached
 from lake.engines.complaints import overtime, understood, within_memory
+from lake.engines.one_pass import OnePass, TooFewThreads, commit_each
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
 from lake.handles import Handles
@@ -96,11 +97,12 @@ class EmbeddedWorkspace:
         day: date | None,
         handles: Handles,
         attached: Attached | None,
-        give_back: Callable[[], None],
+        give_back: Callable[[], None] | None,
     ) -> None:
         self._connection = connection
         self._handles = handles
-        self._give_back = give_back
+        self._is_small = give_back is None
+        self._give_back = give_back or _nothing
         self._attached = attached
         self._clock: threading.Timer | None = None
         self._named: dict[str, str] = {}
@@ -143,6 +145,7 @@ class EmbeddedWorkspace:
             text = f"CREATE TEMP TABLE {_quoted(name)} AS {self._text(query)}"
             with within_memory():
                 self._connection.execute(text)
+            self._give_back()
         else:
             self._named[name] = f"({self._text(query)})"
 
@@ -188,6 +191,28 @@ class EmbeddedWorkspace:
         with within_memory():
             answer = self._connection.execute(self._text(query))
             delta_rs.append(self._handles, path, answer.to_arrow_reader(BATCH_ROWS), transaction)
+
+    def append_each(self, appends: Sequence[Append]) -> Generator[Append]:
+        """
+        One query for all, each of whose columns and conditions is computed once; what is small is
+        done sooner one by one.
+        """
+        if self._is_small:
+            yield from self._one_by_one(appends)
+            return
+        one_pass = OnePass.of(appends)
+        with within_memory():
+            answer = self._connection.execute(self._text(one_pass.query))
+            rows = answer.to_arrow_reader(BATCH_ROWS)
+            try:
+                yield from commit_each(self._handles, one_pass.parts, rows)
+            except TooFewThreads:
+                yield from self._one_by_one(appends)
+
+    def _one_by_one(self, appends: Sequence[Append]) -> Generator[Append]:
+        for append in appends:
+            self.append(append.path, append.rows, append.transaction)
+            yield append
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit."""
@@ -264,6 +289,8 @@ class EmbeddedEngine:
         store: Store = LOCAL,
     ) -> None:
         keep_no_memory()
+        # Arrow's own allocator keeps for each thread what that thread once had.
+        pa.set_memory_pool(pa.system_memory_pool())
         self.handles = Handles(store)
         self._memory = memory or MEMORY
         self._large = threading.RLock()
@@ -317,13 +344,14 @@ class EmbeddedEngine:
         """A connection of its own; one that is not small waits for others that are not."""
         with nullcontext() if small else self._all_threads():
             cursor = self._database.cursor()
-            give_back = _nothing if small else self._give_back
+            give_back = None if small else self._give_back
             workspace = EmbeddedWorkspace(cursor, day, self.handles, self._attached, give_back)
             try:
                 yield workspace
             finally:
                 workspace.close()
-                give_back()
+                if give_back:
+                    give_back()
 
     def _give_back(self) -> None:
         """
@@ -335,7 +363,6 @@ class EmbeddedEngine:
         if self._attached is not None:  # else nothing may be set any more
             with suppress(duckdb.OutOfMemoryException), self._database.cursor() as cursor:
                 cursor.execute(f"SET GLOBAL memory_limit = '{self._memory}'")
-        pa.default_memory_pool().release_unused()
         give_back_memory()
 
     @contextmanager

@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, fields
 from datetime import date
@@ -28,7 +28,7 @@ from sqlglot import exp
 
 from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain, UsageError
 from lake.addresses import SparkMaster
-from lake.engine import Answer, LandedFile, Merge, Transaction
+from lake.engine import Answer, Append, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.complaints import cleaned, overtime
 from lake.engines.log_store import CLASS as LOG_STORE
@@ -335,6 +335,12 @@ class SparkWorkspace:
         frame = self._frame(query)
         with self._committing(path, transaction):
             frame.write.format("delta").mode("append").save(path)
+
+    def append_each(self, appends: Sequence[Append]) -> Generator[Append]:
+        """One after the other."""
+        for append in appends:
+            self.append(append.path, append.rows, append.transaction)
+            yield append
 
     def merge(self, path: str, query: exp.Query, merge: Merge, transaction: Transaction) -> None:
         """One Delta commit; columns are matched by name."""
