@@ -157,6 +157,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
         "row_hash_of": lambda x: sql(
             "substr(:h, 1, 32)", h=_named("sha2", x, exp.Literal.number(256))
         ),
+        "digest_of": lambda x: _named("md5", x),
         "hash_text": _spark_hash_text,
         "timestamp_text": lambda x: _named("date_format", x, _text("yyyy-MM-dd HH:mm:ss.SSS")),
         "to_milliseconds": lambda x: _named("date_trunc", _text("MILLISECOND"), x),
@@ -174,6 +175,7 @@ CALLS: Mapping[str, Mapping[str, Rewrite]] = {
     },
     "duckdb": {
         "row_hash_of": lambda x: sql("substr(:h, 1, 32)", h=_named("sha256", x)),
+        "digest_of": lambda x: _named("md5", x),
         "hash_text": _duckdb_hash_text,
         "timestamp_text": lambda x: _named("strftime", x, _text("%Y-%m-%d %H:%M:%S.%g")),
         "to_milliseconds": lambda x: _named("date_trunc", _text("millisecond"), x),

@@ -9,13 +9,16 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
+from catalog.catalog import Catalog
 from catalog.contract import Contract
+from catalog.dialect import named
 from lake.engine import Engine, Workspace
 from pipelines.difference import (
     Base,
     Moment,
     classified,
     contested,
+    key_text,
     placed,
     recognised,
     tally,
@@ -262,6 +265,32 @@ def test_changes_are_ordered_by_their_sequence_and_older_ones_never_win(engine: 
         ("quarantined", ["change_known"]),
         ("quarantined", ["updated_at_not_after_receipt"]),
     ]
+
+
+def test_the_parts_of_a_key_cannot_be_taken_for_others(
+    any_engine: Engine, catalog: Catalog
+) -> None:
+    contract = catalog.get("credit.administrative_penalty")
+    keys = [
+        ("a|b", "c", "d"),
+        ("a", "b|c", "d"),
+        ("a", r"\|b", "c"),
+        ("a\\", "b", "c"),
+        ("a", "b", None),
+    ]
+    with any_engine.workspace(small=True) as workspace:
+        rows = pa.table([list(part) for part in zip(*keys, strict=True)], names=contract.key)
+        workspace.add_rows("given", rows)
+        named_key = named(key_text(contract), "_key")
+        found = workspace.rows(exp.select(*contract.key, named_key).from_("given")).to_pylist()
+
+    assert {tuple(row.values())[:-1]: row["_key"] for row in found} == {
+        keys[0]: r"a\|b|c|d",
+        keys[1]: r"a|b\|c|d",
+        keys[2]: r"a|\\\|b|c",
+        keys[3]: r"a\\|b|c",
+        keys[4]: None,
+    }
 
 
 def test_the_tally_counts_every_row_once(engine: Engine) -> None:

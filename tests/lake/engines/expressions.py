@@ -391,6 +391,7 @@ OWN: Cases = (
     ("is_uscc(CAST(NULL AS varchar))", None),
     ("is_uscc('91421281MA4900000T\n')", False),
     ("row_hash_of('a𠮷')", "740b14a547245ea99746c14ae7f4b2b1"),
+    ("digest_of('a𠮷')", "78a7089c210c4eabb555b0062821954f"),
     ("timestamp_text(TIMESTAMP '2025-03-03 10:00:00')", "2025-03-03 10:00:00.000"),
     ("timestamp_text(TIMESTAMP '2025-03-03 10:00:00.123999')", "2025-03-03 10:00:00.123"),
     (
