@@ -4,8 +4,6 @@ Delta commits and reads through delta-rs: milliseconds for small tables, without
 
 from __future__ import annotations
 
-import os
-
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
@@ -16,11 +14,6 @@ from lake.engine import Merge, Transaction
 from lake.handles import Handles
 from lake.store import Store
 from lake.tables import rows_of
-
-THREADS = 12
-"""Of delta-rs, which has one for each core by itself: who waits for rows to append holds one."""
-
-os.environ["TOKIO_WORKER_THREADS"] = str(THREADS)  # read at its first work
 
 WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=65_536)
 """A row group is held until it is full: by default a million rows, which is most of a table."""

@@ -27,7 +27,7 @@ from lake.engine import Answer, Append, LandedFile, Merge, Transaction
 from lake.engines import delta_rs
 from lake.engines.attached import Attached
 from lake.engines.complaints import overtime, understood, within_memory
-from lake.engines.one_pass import OnePass, TooFewThreads, commit_each
+from lake.engines.one_pass import TOGETHER, OnePass, TooFewThreads, commit_each
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
 from lake.engines.trino_on_duckdb import as_trino, macro_statements
 from lake.handles import Handles
@@ -194,12 +194,16 @@ class EmbeddedWorkspace:
 
     def append_each(self, appends: Sequence[Append]) -> Generator[Append]:
         """
-        One query for all, each of whose columns and conditions is computed once; what is small is
-        done sooner one by one.
+        One query for every two of them, each of whose columns and conditions is computed once; what
+        is small is done sooner one by one.
         """
         if self._is_small:
             yield from self._one_by_one(appends)
             return
+        for first in range(-(len(appends) % TOGETHER), len(appends), TOGETHER):
+            yield from self._together(appends[max(first, 0) : first + TOGETHER])
+
+    def _together(self, appends: Sequence[Append]) -> Generator[Append]:
         one_pass = OnePass.of(appends)
         with within_memory():
             answer = self._connection.execute(self._text(one_pass.query))

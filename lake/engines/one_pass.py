@@ -1,8 +1,8 @@
 """
 Several appends by one query: its batches are parted among writers, which commit in turn.
 
-What a first delivery writes to its tables are columns of the same rows. To compute these once is
-worth more than half of the work, and the writers encode them beside each other.
+What a first delivery writes to its tables are columns of the same rows, which are read, joined and
+turned into Arrow once, on one core, while the writers encode them on the others.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ from lake.handles import Handles
 WAITING = 1
 """Batches that a writer may have before it, each of some megabytes."""
 
-PATIENCE = 10.0
-"""Seconds in which delta-rs gives each writer a thread, or does not have so many."""
+TOGETHER = 2
+"""
+Appends of one pass. A writer that waits for rows holds one of delta-rs's threads, of which there is
+one for each core; with more of them a merge of 490,000 rows takes half a gigabyte more.
+"""
 
-_PASSES = threading.BoundedSemaphore(delta_rs.THREADS // 4)
-"""A writer that waits for rows holds a thread: there must be one for each writer of each pass."""
+PATIENCE = 10.0
+"""Seconds in which each writer gets its thread, or there are too few."""
 
 
 class TooFewThreads(Exception):
-    """delta-rs had begun before it was told of our threads: nothing was written."""
+    """The writers cannot work beside each other here; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +176,10 @@ def commit_each(
     """
     Part the rows of `OnePass.query`, and commit in turn; see `Workspace.append_each`.
 
-    `TooFewThreads` when it cannot begin.
+    `TooFewThreads` when it cannot begin. Two passes at once would wait for each other's threads:
+    the engine has one large workspace at a time.
     """
-    with _PASSES, ThreadPoolExecutor(len(parts)) as pool:
+    with ThreadPoolExecutor(len(parts)) as pool:
         writers = [_Writer(pool, handles, part, rows.schema) for part in parts]
         try:
             if not all(writer.is_ready() for writer in writers):
