@@ -38,7 +38,7 @@ from lake.store import LOCAL, Store
 if TYPE_CHECKING:
     from lake.readers import Reading
 
-MEMORY = "500MB"
+MEMORY = "700MB"
 """What DuckDB may hold before it spills, unless the profile says it."""
 
 THREADS = os.cpu_count() or 1
