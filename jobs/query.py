@@ -15,7 +15,7 @@ from catalog.errors import UsageError
 from catalog.functions import Slip, parse
 from catalog.queries import full_name
 from jobs.engines import choose, open_engine
-from jobs.refresh import localized, relation
+from jobs.thematic import localized, relation
 from lake.engine import Answer
 from lake.engines.analyst import check
 from lake.settings import Settings

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from catalog.catalog import Catalog
 from catalog.shapes import Shape, curated_shape, thematic_shape
-from jobs.refresh import localized, relation
+from jobs.thematic import localized, relation
 from lake.engine import Engine
 from lake.tables import no_rows
 from pipelines.golden import golden_select
