@@ -17,9 +17,10 @@ from catalog.models import model_inputs
 from catalog.naming import folder_name, split_table_name
 from catalog.vocabulary import Layer
 from jobs.context import Context
-from jobs.thematic import ThematicTable, relation
+from jobs.thematic import ThematicTable, defining_sql, relation
 from lake import failpoints
 from lake.leases import Lease
+from lake.ledger import Computed
 
 SMALL_ROWS = 100_000
 """Inputs of up to so many rows are worth no preparation of the engine."""
@@ -43,39 +44,56 @@ class Refreshed:
 
 @dataclass(frozen=True)
 class _Due:
-    """The versions of a model's inputs, and the name of all that its result follows from."""
+    """
+    What a table is to be computed from: the digest of its definition, the versions of its inputs.
 
+    `before` is what it was computed from last, if what has changed since tells what to compute.
+    """
+
+    definition: str
     inputs: Mapping[str, int]
-    fingerprint: str
+    before: Computed | None
 
 
 def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     """
     Bring one thematic table up to its inputs as they stand now.
 
-    The whole result is computed and its difference merged by key, so that the table's change feed
-    carries real changes only. Nothing is done when neither inputs nor model have changed.
+    The result is computed and its difference merged by key, so that the table's change feed carries
+    real changes only: of a model the whole result, of a golden table that of the persons or
+    entities whose records have changed, if their change feeds tell (ADR 0017). Nothing is done
+    when neither inputs nor model have changed.
     """
     started = time.monotonic()
     upserted = deleted = 0
     read: Mapping[str, int] = {}
     version = None
-    if _due(context, contract):
+    definition = _digest(contract.content_hash, *defining_sql(context.catalog, contract))
+    if _due(context, contract, definition):
         table = shapes.thematic_shape(contract).table
         # Inputs are looked at again under the lease: another process may have gone further.
         with context.leases.hold(table) as lease:
-            if due := _due(context, contract):
+            if due := _due(context, contract, definition):
                 upserted, deleted = _write(context, contract, due, run_date, lease, started)
                 read, version = due.inputs, context.tables.version(table)
     seconds = time.monotonic() - started
     return Refreshed(contract.id, upserted, deleted, seconds, read, version)
 
 
-def _due(context: Context, contract: Contract) -> _Due | None:
-    """What the model is to be computed from; None when it was, from just this."""
+def _due(context: Context, contract: Contract, definition: str) -> _Due | None:
+    """What the table is to be computed from; None when it was, from just this."""
     inputs = _input_versions(context, contract)
-    due = _Due(inputs, _fingerprint(context, contract, inputs))
-    return None if context.ledger.refreshed(contract.id) == due.fingerprint else due
+    # A table that was made anew has versions of its own, which say nothing of the old one's.
+    definition = _digest(definition, *[context.tables.identity(table) for table in inputs])
+    before = context.ledger.refreshed(contract.id)
+    if before is None or before.definition != definition or before.inputs.keys() != inputs.keys():
+        return _Due(definition, inputs, None)
+    if before.inputs == inputs:
+        return None
+    # Who restores a table from a backup sets its versions back, or its own: all is computed then.
+    is_later = all(inputs[table] >= version for table, version in before.inputs.items())
+    own = context.tables.version(shapes.thematic_shape(contract).table)
+    return _Due(definition, inputs, before if is_later and own == before.version else None)
 
 
 def _write(
@@ -87,12 +105,13 @@ def _write(
         for table, version in inputs.items():
             workspace.add_table(relation(table), context.tables.path(table), version)
         made = ThematicTable(context, contract, workspace, lease.check)
-        changed = made.write()
-    written = context.tables.version(made.shape.table)
+        changed = made.write(inputs, due.before)
+    version = context.tables.version(made.shape.table) or 0
     failpoints.reach("refreshed")
     lease.check()
     seconds = time.monotonic() - started
-    context.ledger.record_refresh(contract.id, due.fingerprint, written or 0, seconds)
+    computed = Computed(due.definition, inputs, version)
+    context.ledger.record_refresh(contract.id, computed, seconds)
     return changed
 
 
@@ -116,6 +135,5 @@ def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
     return versions
 
 
-def _fingerprint(context: Context, contract: Contract, inputs: Mapping[str, int]) -> str:
-    parts = [dict(inputs), contract.content_hash, context.catalog.model_sql(contract)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+def _digest(*parts: str | None) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

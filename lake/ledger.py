@@ -5,7 +5,7 @@ The ledger (台账): every delivery, where it stands, and what became of its row
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,18 @@ class Decision:
     verdict: Verdict
     decided_by: str
     decided_at: datetime
+
+
+@dataclass(frozen=True)
+class Computed:
+    """
+    From what a thematic table was computed: the digest of its definition, the versions of its
+    inputs by name. `version` is the table's own behind it.
+    """
+
+    definition: str
+    inputs: Mapping[str, int]
+    version: int
 
 
 class Ledger:
@@ -303,15 +315,16 @@ class Ledger:
         with reading(self.state_engine) as connection:
             return [delivery_of(row) for row in connection.execute(query)]
 
-    def refreshed(self, dataset: str) -> str | None:
-        """The hash of the inputs from which the model's table was made last, or None."""
-        query = sa.select(refreshes.c.inputs_hash).where(refreshes.c.dataset == dataset)
+    def refreshed(self, dataset: str) -> Computed | None:
+        """From what the model's table was computed last, or None."""
+        query = sa.select(refreshes.c.definition, refreshes.c.inputs, refreshes.c.version)
         with reading(self.state_engine) as connection:
-            return connection.execute(query).scalar_one_or_none()
+            row = connection.execute(query.where(refreshes.c.dataset == dataset)).one_or_none()
+        return None if row is None else Computed(**row._mapping)
 
-    def record_refresh(self, dataset: str, inputs_hash: str, version: int, seconds: float) -> None:
-        """Keep from which inputs the model's table was made, and which version that is."""
-        row = {"inputs_hash": inputs_hash, "version": version, "seconds": seconds}
+    def record_refresh(self, dataset: str, computed: Computed, seconds: float) -> None:
+        """Keep from what the model's table was computed."""
+        row = {**asdict(computed), "seconds": seconds}
         with writing(self.state_engine) as connection:
             changed = connection.execute(
                 refreshes.update().where(refreshes.c.dataset == dataset).values(row)

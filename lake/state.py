@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from catalog.errors import EnvironmentProblem, RedcliffError, TryAgain
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; known here so that an up-to-date store opens without Alembic."""
 
 BUSY_SECONDS = 30
@@ -117,7 +117,8 @@ refreshes = sa.Table(
     "refreshes",
     metadata,
     sa.Column("dataset", sa.String(128), primary_key=True),
-    sa.Column("inputs_hash", sa.String(64), nullable=False),
+    sa.Column("definition", sa.String(64), nullable=False),
+    sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
 )

@@ -7,10 +7,12 @@ does it in milliseconds on every store, for both engines alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, Field, QueryBuilder, Schema
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, MapType, PrimitiveType
 
 from catalog.contract import DataType, TypeName
@@ -113,6 +115,11 @@ class Tables:
         opened = self.open(table)
         return None if opened is None else opened.version()
 
+    def identity(self, table: str) -> str | None:
+        """What tells the table from any other that ever had its place, or None without a table."""
+        opened = self.open(table)
+        return None if opened is None else str(opened.metadata().id)
+
     def has_transaction(self, table: str, app: str, version: int) -> bool:
         """Whether the table holds a commit of this transaction."""
         opened = self.open(table)
@@ -160,6 +167,34 @@ class Tables:
             held = held or self._store.delta(self.path(table), at)
             self._rows[table, at] = held.count()
         return self._rows[table, at]
+
+    def changes(
+        self, table: str, columns: Sequence[str], since: int, until: int, at_most: int
+    ) -> pa.Table | None:
+        """
+        These columns of the rows that commits after `since`, up to `until`, have inserted, deleted,
+        and changed (before and after), from the table's change feed.
+
+        None when they are more than `at_most`, or the feed does not reach back so far any more.
+        """
+        opened = self.open(table)
+        if opened is None:
+            return None
+        schema = pa.schema(opened.schema())
+        schema = pa.schema([schema.field(name).with_nullable(True) for name in columns])
+        batches, rows = [], 0
+        try:
+            feed = opened.load_cdf(
+                starting_version=since + 1, ending_version=until, columns=list(columns)
+            )
+            for batch in pa.RecordBatchReader.from_stream(feed):
+                rows += batch.num_rows
+                if rows > at_most:
+                    return None
+                batches.append(batch.cast(schema))
+        except (DeltaError, pa.ArrowException):  # the log has been cleaned, or files have
+            return None
+        return pa.Table.from_batches(batches, schema)
 
     def values(self, table: str, column: str, version: int) -> pa.ChunkedArray:
         """The distinct values of one column at a version; for code tables and the like."""

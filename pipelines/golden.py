@@ -19,23 +19,40 @@ from pipelines.difference import key_text, sequence_text
 SOURCES = "_sources"
 
 
-def assigned(register: Contract) -> exp.Query:
+def affected(register: Contract, changed: str) -> exp.Query:
+    """The `entity_id` of all whose a record of relation `changed` is, or ever was."""
+    key_register = register.key_register
+    assert key_register is not None
+    return query(
+        f"""SELECT DISTINCT r.{key_register.entity} AS entity_id
+            FROM {table_name(register.id, Layer.THEMATIC)} AS r
+            INNER JOIN {changed} AS c
+              ON r.source_dataset = c.source_dataset AND r.source_key = c.source_key"""
+    )
+
+
+def assigned(register: Contract, among: str | None = None) -> exp.Query:
     """
-    The current assignment of every source record: the one with the highest ordinal.
+    The current assignment of every source record: the one with the highest ordinal; of all, or
+    of the entities that relation `among` names.
 
     Nearly all have one alone, with the ordinal 1: only those that have another are compared.
     """
     key_register = register.key_register
     assert key_register is not None
     rows = table_name(register.id, Layer.THEMATIC)
-    return query(
+    current = query(
         f"""SELECT r.source_dataset, r.source_key, r.{key_register.entity} AS entity_id
             FROM {rows} AS r
             LEFT JOIN (SELECT source_dataset, source_key, max(ordinal) AS ordinal
                        FROM {rows} WHERE ordinal > 1 GROUP BY source_dataset, source_key) AS l
               ON r.source_dataset = l.source_dataset AND r.source_key = l.source_key
-            WHERE l.ordinal IS NULL OR l.ordinal = r.ordinal"""
+            WHERE (l.ordinal IS NULL OR l.ordinal = r.ordinal)"""
     )
+    if among is not None:
+        asked = f"r.{key_register.entity} IN (SELECT entity_id FROM {among})"
+        current = current.where(asked, copy=False)
+    return current
 
 
 def _counted(source: Contract) -> exp.Query:
@@ -83,8 +100,11 @@ def _latest(source: Contract, counted: str, fields: list[Column]) -> exp.Query:
     return exp.union(only, several.group_by("entity_id", copy=False), distinct=False, copy=False)
 
 
-def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
-    """The model of a golden dataset: one row per person or entity that has a current record."""
+def golden_select(catalog: Catalog, contract: Contract, among: str | None = None) -> exp.Select:
+    """
+    The model of a golden dataset: one row per person or entity that has a current record; of all,
+    or of those that relation `among` names.
+    """
     golden = contract.golden
     assert golden is not None
     fields = [c for c in contract.columns if c.authority]
@@ -109,7 +129,7 @@ def golden_select(catalog: Catalog, contract: Contract) -> exp.Select:
     golden_rows = (
         exp.select(*[named(picks[c.name], c.name) for c in contract.columns])
         .from_(entities.subquery("e", copy=False), copy=False)
-        .with_("assigned", as_=assigned(catalog.get(golden.key_register)), copy=False)
+        .with_("assigned", as_=assigned(catalog.get(golden.key_register), among), copy=False)
     )
     for dataset, name in latest.items():
         origin, counted = catalog.get(dataset), f"assigned_{name}"

@@ -22,7 +22,7 @@ from lake.deliveries import (
     receipt,
 )
 from lake.landing import Landing
-from lake.ledger import Ledger, Verdict, rebuild
+from lake.ledger import Computed, Ledger, Verdict, rebuild
 from lake.state import deliveries, opened, writing
 from tests.databases import NewStore
 
@@ -319,13 +319,15 @@ def test_a_refusal_forgets_the_plan(ledger: Ledger) -> None:
 
 def test_the_last_refresh_of_a_model_is_remembered(ledger: Ledger) -> None:
     assert ledger.refreshed("population.person") is None
+    inputs = {"curated.population__household_register": 3}
+    one, other, two = (Computed(d, inputs, n) for n, d in enumerate(("one", "other", "two")))
 
-    ledger.record_refresh("population.person", "one", 1, 0.5)
-    ledger.record_refresh("population.household", "other", 4, 0.5)
-    ledger.record_refresh("population.person", "two", 2, 0.5)
+    ledger.record_refresh("population.person", one, 0.5)
+    ledger.record_refresh("population.household", other, 0.5)
+    ledger.record_refresh("population.person", two, 0.5)
 
-    assert ledger.refreshed("population.person") == "two"
-    assert ledger.refreshed("population.household") == "other"
+    assert ledger.refreshed("population.person") == two
+    assert ledger.refreshed("population.household") == other
 
 
 def test_runs_are_noted_with_how_they_ended(ledger: Ledger) -> None:

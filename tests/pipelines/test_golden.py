@@ -13,7 +13,8 @@ from catalog.shapes import Shape, curated_shape, thematic_shape
 from jobs.thematic import localized, relation
 from lake.engine import Engine
 from lake.tables import no_rows
-from pipelines.golden import golden_select
+from pipelines.golden import affected, golden_select
+from pipelines.keys import record_keys
 
 HOUSEHOLD, FLOATING = "population.household_register", "population.floating_register"
 INSURANCE = "population.insurance_register"
@@ -101,3 +102,34 @@ def test_a_record_that_nobody_was_assigned_makes_no_person(
     rows: Rows = {HOUSEHOLD: [{"register_id": "h1", "person_name": "张三"}, {"register_id": "h2"}]}
 
     assert set(golden(any_engine, catalog, rows, {"h1": "p1"})) == {"p1"}
+
+
+def test_all_whose_record_has_changed_or_was_theirs_before_are_computed_again(
+    any_engine: Engine, catalog: Catalog
+) -> None:
+    register = catalog.get("population.person_key")
+    person = catalog.get("population.person")
+    keys = [(HOUSEHOLD, "h1", 1, "p1"), (HOUSEHOLD, "h1", 2, "p2"), (FLOATING, "h1", 1, "p3")]
+    keys += [(INSURANCE, "i1", 1, "p1"), (INSURANCE, "i2", 1, "p2"), (INSURANCE, "i4", 1, "p4")]
+    columns = ("source_dataset", "source_key", "ordinal", "person_id")
+    insured = [
+        {"insured_person_id": key, "person_name": name}
+        for key, name in (("i1", "甲"), ("i2", "乙"), ("i4", "丁"))
+    ]
+    rows: Rows = {HOUSEHOLD: [{"register_id": "h1", "person_name": "新名"}], INSURANCE: insured}
+    changes = held(curated_shape(catalog.get(HOUSEHOLD)), [{"register_id": "h1"}] * 2)
+
+    with any_engine.workspace(date(2025, 3, 3), small=True) as workspace:
+        shape = thematic_shape(register)
+        assignments = held(shape, [dict(zip(columns, key, strict=True)) for key in keys])
+        workspace.add_rows(relation(shape.table), assignments)
+        assert person.golden is not None
+        for source in person.golden.sources:
+            shape = curated_shape(catalog.get(source))
+            workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
+        workspace.add_rows("changes", changes)
+        workspace.add_query("changed", record_keys(catalog.get(HOUSEHOLD), "changes"))
+        workspace.add_query("among", localized(affected(register, "changed")), keep=True)
+        found = workspace.rows(localized(golden_select(catalog, person, "among"))).to_pylist()
+
+    assert {p["person_id"]: p["person_name"] for p in found} == {"p1": "甲", "p2": "新名"}

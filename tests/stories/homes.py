@@ -44,14 +44,17 @@ class Home:
         report = deliver(self.settings, self.catalog, inbox, SilentProgress()).to_json()
         assert report["outcomes"]["refused"] == 0, report
 
-    def run(self, through: date | None = None, dataset: str | None = None) -> RunReport:
+    def run(
+        self, through: date | None = None, dataset: str | None = None, *, models: bool = True
+    ) -> RunReport:
         """`redcliff run`."""
+        selection = select(self.catalog, datasets=[dataset] if dataset else [])
         return run(
             self.settings,
             self.catalog,
             through=through,
             progress=SilentProgress(),
-            selection=select(self.catalog, datasets=[dataset] if dataset else []),
+            selection=replace(selection, models=models),
             engine=self.engine,
         )
 
