@@ -109,6 +109,12 @@ def raw_shape(contract: Contract) -> Shape:
     )
 
 
+def main_shape(contract: Contract) -> Shape:
+    """That of the main table."""
+    is_curated = contract.layer is Layer.CURATED
+    return curated_shape(contract) if is_curated else thematic_shape(contract)
+
+
 def curated_shape(contract: Contract) -> Shape:
     """The contract's columns, typed and keyed, one current row per key."""
     return Shape(

@@ -1,10 +1,10 @@
 """
-Which records have changed since a key register or a golden table was computed from them.
+What has changed since a thematic table was computed, as the change feeds of its inputs tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 
 from sqlglot import exp
@@ -17,10 +17,45 @@ from lake.ledger import Computed
 from pipelines.keys import RECORD, record_keys
 
 CHANGED = "changed"
-"""The relation of their `source_dataset` and `source_key`."""
+"""The relation of the `source_dataset` and `source_key` of records."""
 
 FEW = 1000
 """So many changed rows are always few; else less than a quarter of the table that they change."""
+
+
+def changed_inputs(before: Computed, inputs: Mapping[str, int]) -> dict[str, str]:
+    """The inputs that have another version than they had, and relations for their changes."""
+    return {
+        name: f"changes_of_{folder_name(split_table_name(name)[1])}"
+        for name, version in inputs.items()
+        if before.inputs[name] != version
+    }
+
+
+def add_changes(
+    context: Context,
+    workspace: Workspace,
+    table: str,
+    before: Computed,
+    inputs: Mapping[str, int],
+    columns: Callable[[str], Sequence[str]],
+) -> bool:
+    """
+    Name the relations of `changed_inputs`: these `columns` of the rows that their feeds tell of
+    since `before`, from which `table` was computed.
+
+    False where a feed does not reach back so far, or they tell of so many that to compute
+    everything again is less work.
+    """
+    left = max(FEW, context.tables.rows(table) // 4)
+    for name, relation in changed_inputs(before, inputs).items():
+        since, until = before.inputs[name], inputs[name]
+        rows = context.tables.changes(name, columns(name), since, until, left)
+        if rows is None:
+            return False
+        left -= rows.num_rows
+        workspace.add_rows(relation, rows)
+    return True
 
 
 def add_changed(
@@ -31,34 +66,25 @@ def add_changed(
     inputs: Mapping[str, int],
 ) -> Collection[str]:
     """
-    Name relation `changed`: the records that the inputs' change feeds tell of since `before`, from
-    which `table` was computed. Says which datasets have changed.
-
-    Empty, and without such a relation, where a feed does not reach back so far, or tells of so many
-    that to compute everything again is less work.
+    Name relation `changed`: the records that feeds of datasets and of their register tell of. Says
+    which of these have changed; empty, and without such a relation, where `add_changes` is False.
     """
-    left = max(FEW, context.tables.rows(table) // 4)
-    told: dict[str, exp.Query] = {}
-    for name, version in inputs.items():
-        since = before.inputs[name]
-        if version == since:
-            continue
-        source = context.catalog.get(split_table_name(name)[1])
-        rows = context.tables.changes(name, _record_columns(source), since, version, left)
-        if rows is None:
-            return ()
-        left -= rows.num_rows
-        relation = f"changes_of_{folder_name(source.id)}"
-        workspace.add_rows(relation, rows)
-        told[source.id] = _records(source, relation)
-    if told:
-        every = reduce(lambda one, other: exp.union(one, other, distinct=True), told.values())
-        workspace.add_query(CHANGED, every, keep=True)
-    return told.keys()
+    sources = {
+        name: context.catalog.get(split_table_name(name)[1])
+        for name in changed_inputs(before, inputs)
+    }
 
+    def columns(name: str) -> Sequence[str]:
+        source = sources[name]
+        return source.key if source.key_register is None else RECORD
 
-def _record_columns(source: Contract) -> tuple[str, ...]:
-    return source.key if source.key_register is None else RECORD
+    if not add_changes(context, workspace, table, before, inputs, columns):
+        return ()
+    relations = changed_inputs(before, inputs)
+    told = (_records(source, relations[name]) for name, source in sources.items())
+    every = reduce(lambda one, other: exp.union(one, other, distinct=True), told)
+    workspace.add_query(CHANGED, every, keep=True)
+    return [source.id for source in sources.values()]
 
 
 def _records(source: Contract, rows: str) -> exp.Query:

@@ -17,7 +17,7 @@ from catalog.models import model_inputs
 from catalog.naming import folder_name, split_table_name
 from catalog.vocabulary import Layer
 from jobs.context import Context
-from jobs.thematic import ThematicTable, defining_sql, relation
+from jobs.thematic import ThematicTable, Written, defining_sql, relation
 from lake import failpoints
 from lake.leases import Lease
 from lake.ledger import Computed
@@ -32,6 +32,7 @@ class Refreshed:
     What a refresh did to a thematic table; all zero when its inputs had not changed.
 
     `read` has the versions it was computed from, and is empty then; `version` is its own.
+    `is_partial`: what had changed in its inputs told which rows to compute.
     """
 
     dataset: str
@@ -40,6 +41,7 @@ class Refreshed:
     seconds: float
     read: Mapping[str, int] = field(default_factory=dict)
     version: int | None = None
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,11 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     Bring one thematic table up to its inputs as they stand now.
 
     The result is computed and its difference merged by key, so that the table's change feed carries
-    real changes only: of a model the whole result, of a golden table that of the persons or
-    entities whose records have changed, if their change feeds tell (ADR 0017). Nothing is done
-    when neither inputs nor model have changed.
+    real changes only. Where it is known which rows the changes of the inputs can touch, these alone
+    are computed, else all (ADR 0017). Nothing is done when neither inputs nor model have changed.
     """
     started = time.monotonic()
-    upserted = deleted = 0
+    written = Written(0, 0, is_partial=False)
     read: Mapping[str, int] = {}
     version = None
     definition = _digest(contract.content_hash, *defining_sql(context.catalog, contract))
@@ -74,10 +75,17 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
         # Inputs are looked at again under the lease: another process may have gone further.
         with context.leases.hold(table) as lease:
             if due := _due(context, contract, definition):
-                upserted, deleted = _write(context, contract, due, run_date, lease, started)
+                written = _write(context, contract, due, run_date, lease, started)
                 read, version = due.inputs, context.tables.version(table)
-    seconds = time.monotonic() - started
-    return Refreshed(contract.id, upserted, deleted, seconds, read, version)
+    return Refreshed(
+        contract.id,
+        written.upserted,
+        written.deleted,
+        time.monotonic() - started,
+        read,
+        version,
+        written.is_partial,
+    )
 
 
 def _due(context: Context, contract: Contract, definition: str) -> _Due | None:
@@ -98,21 +106,21 @@ def _due(context: Context, contract: Contract, definition: str) -> _Due | None:
 
 def _write(
     context: Context, contract: Contract, due: _Due, run_date: date, lease: Lease, started: float
-) -> tuple[int, int]:
+) -> Written:
     inputs = due.inputs
     rows = sum(context.tables.rows(table, version) for table, version in inputs.items())
     with context.engine.workspace(run_date, small=rows <= SMALL_ROWS) as workspace:
         for table, version in inputs.items():
             workspace.add_table(relation(table), context.tables.path(table), version)
         made = ThematicTable(context, contract, workspace, lease.check)
-        changed = made.write(inputs, due.before)
+        written = made.write(inputs, due.before)
     version = context.tables.version(made.shape.table) or 0
     failpoints.reach("refreshed")
     lease.check()
     seconds = time.monotonic() - started
     computed = Computed(due.definition, inputs, version)
     context.ledger.record_refresh(contract.id, computed, seconds)
-    return changed
+    return written
 
 
 def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
@@ -120,17 +128,11 @@ def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
     versions: dict[str, int] = {}
     for table in sorted(model_inputs(context.catalog, contract)):
         layer, dataset = split_table_name(table)
-        source = context.catalog.get(dataset)
-        shape = (
-            shapes.curated_shape(source)
-            if layer is Layer.CURATED
-            else shapes.thematic_shape(source)
-        )
         version = context.tables.version(table)
         if version is None:
             # Whoever delivers it, or reads it as well, may make it at the same time.
             with context.leases.hold(folder_name(dataset) if layer is Layer.CURATED else table):
-                version = context.tables.ensure(shape)
+                version = context.tables.ensure(shapes.main_shape(context.catalog.get(dataset)))
         versions[table] = version
     return versions
 

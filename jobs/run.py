@@ -98,6 +98,7 @@ def model_row(refreshed: Refreshed) -> dict[str, Any]:
         "dataset": refreshed.dataset,
         "upserted": refreshed.upserted,
         "deleted": refreshed.deleted,
+        "partial": refreshed.is_partial,
         "seconds": round(refreshed.seconds, 3),
     }
 

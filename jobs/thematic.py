@@ -4,7 +4,9 @@ Writing one thematic table: the difference of a model's result, or a register's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,16 +18,18 @@ from catalog.catalog import Catalog
 from catalog.contract import Contract
 from catalog.dialect import bare
 from catalog.errors import ModelError
-from jobs.changed import CHANGED, add_changed
+from catalog.naming import split_table_name
+from jobs.changed import CHANGED, add_changed, add_changes, changed_inputs
 from jobs.context import Context
 from lake.engine import Merge, Transaction, Workspace
 from lake.ledger import Computed
+from pipelines.affected import columns_read, keys_touched, within
 from pipelines.golden import affected, golden_select
 from pipelines.keys import BY_IDENTIFIER, entity_id, unassigned
 from pipelines.refresh import difference, hashed, operations, soundness
 
 AFFECTED = "affected"
-"""The relation of persons or entities, one of whose records has changed."""
+"""The relation of the keys of rows that changes of the inputs can touch."""
 
 
 def relation(table: str) -> str:
@@ -54,6 +58,15 @@ def defining_sql(catalog: Catalog, contract: Contract) -> list[str]:
     return [catalog.model_sql(contract) or ""]
 
 
+@dataclass(frozen=True)
+class Written:
+    """How many rows were upserted and deleted; `is_partial` when not all had to be computed."""
+
+    upserted: int
+    deleted: int
+    is_partial: bool
+
+
 class ThematicTable:
     """The table of one contract, computed in a workspace that has its inputs as relations."""
 
@@ -69,18 +82,23 @@ class ThematicTable:
         self.shape = shapes.thematic_shape(contract)
         self.workspace = workspace
         self._check_lease = check_lease
-        self._changed: Collection[str] = ()
 
-    def write(self, inputs: Mapping[str, int], before: Computed | None) -> tuple[int, int]:
+    def write(self, inputs: Mapping[str, int], before: Computed | None) -> Written:
         """
-        Bring the table up to these versions of its inputs; says how many rows it upserted and
-        deleted. `before` is from what it was computed last, if that is to go on from.
+        Bring the table up to these versions of its inputs; `before` is from what it was computed
+        last, if that is to go on from.
         """
-        contract = self.contract
-        if before is not None and (contract.key_register or contract.golden):
-            table = self.shape.table
-            self._changed = add_changed(self.context, self.workspace, table, before, inputs)
-        return self._assign_keys() if contract.key_register else self._merge_difference()
+        if self.contract.key_register is not None:
+            changed = self._changed(inputs, before)
+            return Written(self._assign_keys(changed), 0, is_partial=bool(changed))
+        is_partial = before is not None and self._add_affected(inputs, before)
+        return Written(*self._merge_difference(is_partial=is_partial), is_partial)
+
+    def _changed(self, inputs: Mapping[str, int], before: Computed | None) -> Collection[str]:
+        """The datasets of whose records relation `changed` tells; none where there is none."""
+        if before is None:
+            return ()
+        return add_changed(self.context, self.workspace, self.shape.table, before, inputs)
 
     def _transaction(self, base: int) -> Transaction:
         """Of all commits that build on this version of the table, or an older one, one stands."""
@@ -88,10 +106,42 @@ class ThematicTable:
 
     # --- models ------------------------------------------------------------------------------
 
+    def _add_affected(self, inputs: Mapping[str, int], before: Computed) -> bool:
+        """
+        Name relation `affected`: the keys of the rows that changes of the inputs can touch.
+
+        False where that is not known; then all rows are computed.
+        """
+        contract, catalog = self.contract, self.context.catalog
+        if contract.golden is not None:
+            if not self._changed(inputs, before):
+                return False
+            register = catalog.get(contract.golden.key_register)
+            keys = affected(contract, register, CHANGED)
+        else:
+            model = self._model
+            touched = keys_touched(contract, model, changed_inputs(before, inputs))
+            if touched is None or not self._add_changes_of(model, inputs, before):
+                return False
+            keys = touched
+        self.workspace.add_query(AFFECTED, localized(keys), keep=True)
+        return True
+
+    def _add_changes_of(
+        self, model: exp.Query, inputs: Mapping[str, int], before: Computed
+    ) -> bool:
+        def columns(table: str) -> Sequence[str]:
+            held = shapes.main_shape(self.context.catalog.get(split_table_name(table)[1]))
+            return columns_read(model, held.column_names)
+
+        table = self.shape.table
+        return add_changes(self.context, self.workspace, table, before, inputs, columns)
+
+    @cached_property
     def _model(self) -> exp.Query:
+        """The query of all rows."""
         if self.contract.golden is not None:
-            among = AFFECTED if self._changed else None
-            return golden_select(self.context.catalog, self.contract, among)
+            return golden_select(self.context.catalog, self.contract)
         text = self.context.catalog.model_sql(self.contract)
         if text is None:
             raise ModelError(
@@ -102,13 +152,17 @@ class ThematicTable:
         assert isinstance(parsed, exp.Query)
         return parsed
 
-    def _merge_difference(self) -> tuple[int, int]:
+    def _affected_rows(self) -> exp.Query:
+        """The query of the rows whose keys relation `affected` holds."""
+        if self.contract.golden is not None:
+            return golden_select(self.context.catalog, self.contract, AFFECTED)
+        return within(self._model, self.contract.key, AFFECTED)
+
+    def _merge_difference(self, *, is_partial: bool) -> tuple[int, int]:
         contract, workspace, tables = self.contract, self.workspace, self.context.tables
         before = tables.version(self.shape.table)
-        if self._changed:
-            self._add_affected()
-        computed = hashed(contract, localized(self._model()))
-        workspace.add_query("computed", computed, keep=True)
+        model = self._affected_rows() if is_partial else self._model
+        workspace.add_query("computed", hashed(contract, localized(model)), keep=True)
         rows = self._check_sound()
         path = tables.path(self.shape.table)
         if before is None or tables.rows(self.shape.table) == 0:
@@ -119,7 +173,11 @@ class ThematicTable:
                 new = exp.select(*names).from_("computed")
                 workspace.append(path, new, self._transaction(base))
             return rows, 0
-        self._add_existing(path, before)
+        workspace.add_table("standing", path, before)
+        standing: exp.Query = exp.select("*").from_("standing")
+        if is_partial:
+            standing = within(standing, contract.key, AFFECTED)
+        workspace.add_query("existing", standing)
         workspace.add_query("changes", difference(contract, "computed", "existing"), keep=True)
         workspace.release("computed")
         counted = {r["_op"]: r["n"] for r in workspace.rows(operations("changes")).to_pylist()}
@@ -129,24 +187,6 @@ class ThematicTable:
             merge = Merge(on=contract.key)
             workspace.merge(path, changes, merge, self._transaction(before))
         return counted.get("upsert", 0), counted.get("delete", 0)
-
-    def _add_affected(self) -> None:
-        """Relation `affected` holds the persons or entities whose rows are to be computed."""
-        golden = self.contract.golden
-        assert golden is not None
-        register = self.context.catalog.get(golden.key_register)
-        self.workspace.add_query(AFFECTED, localized(affected(register, CHANGED)), keep=True)
-
-    def _add_existing(self, path: str, version: int) -> None:
-        """Relation `existing` holds the rows that stand in the place of what is computed."""
-        if not self._changed:
-            self.workspace.add_table("existing", path, version)
-            return
-        self.workspace.add_table("standing", path, version)
-        key = exp.column(self.contract.key[0], quoted=True)
-        is_affected = key.isin(query=exp.select("entity_id").from_(AFFECTED))
-        rows = exp.select("*").from_("standing").where(is_affected)
-        self.workspace.add_query("existing", rows)
 
     def _check_sound(self) -> int:
         """A model whose key repeats, or that leaves a required column empty, writes nothing."""
@@ -170,30 +210,32 @@ class ThematicTable:
 
     # --- key registers -----------------------------------------------------------------------
 
-    def _assign_keys(self) -> tuple[int, int]:
-        """Append an assignment for every record whose identifier the register does not know yet."""
+    def _assign_keys(self, changed: Collection[str]) -> int:
+        """
+        Append an assignment for every record whose identifier the register does not know yet: of
+        all, or of `changed` datasets those that have changed.
+        """
         register = self.contract.key_register
         assert register is not None
         tables = self.context.tables
         path, base = tables.path(self.shape.table), tables.ensure(self.shape)
         self.workspace.add_table(relation(self.shape.table), path, base)
-        sources = [d for d in register.sources if d in self._changed or not self._changed]
-        assigned = [self._assigned(dataset) for dataset in sources]
-        rows = pa.concat_tables(assigned)
+        among = CHANGED if changed else None
+        sources = [dataset for dataset in register.sources if not changed or dataset in changed]
+        rows = pa.concat_tables([self._assigned(dataset, among) for dataset in sources])
         if rows.num_rows == 0:
-            return 0, 0
+            return 0
         self.workspace.add_rows("assigned_rows", rows)
         new = hashed(self.contract, exp.select("*").from_("assigned_rows"))
         self._check_lease()
         self.workspace.append(path, new, self._transaction(base))
-        return rows.num_rows, 0
+        return int(rows.num_rows)
 
-    def _assigned(self, dataset: str) -> pa.Table:
+    def _assigned(self, dataset: str, among: str | None) -> pa.Table:
         register = self.contract.key_register
         assert register is not None
         secret = self.context.settings.site_secret
         source = self.context.catalog.get(dataset)
-        among = CHANGED if self._changed else None
         found = self.workspace.rows(localized(unassigned(self.contract, source, among)))
         # Millions of assignments stay in Arrow's columns; only identifiers become Python's.
         new_ids = [

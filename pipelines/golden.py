@@ -19,22 +19,22 @@ from pipelines.difference import key_text, sequence_text
 SOURCES = "_sources"
 
 
-def affected(register: Contract, changed: str) -> exp.Query:
-    """The `entity_id` of all whose a record of relation `changed` is, or ever was."""
+def affected(contract: Contract, register: Contract, changed: str) -> exp.Query:
+    """The keys of all whose a record of relation `changed` is, or ever was."""
     key_register = register.key_register
     assert key_register is not None
     return query(
-        f"""SELECT DISTINCT r.{key_register.entity} AS entity_id
+        f"""SELECT DISTINCT r.{key_register.entity} AS {contract.key[0]}
             FROM {table_name(register.id, Layer.THEMATIC)} AS r
             INNER JOIN {changed} AS c
               ON r.source_dataset = c.source_dataset AND r.source_key = c.source_key"""
     )
 
 
-def assigned(register: Contract, among: str | None = None) -> exp.Query:
+def assigned(register: Contract, among: exp.Query | None = None) -> exp.Query:
     """
-    The current assignment of every source record: the one with the highest ordinal; of all, or
-    of the entities that relation `among` names.
+    The current assignment of every source record: the one with the highest ordinal; of all
+    persons or entities, or of those that query `among` names.
 
     Nearly all have one alone, with the ordinal 1: only those that have another are compared.
     """
@@ -50,7 +50,7 @@ def assigned(register: Contract, among: str | None = None) -> exp.Query:
             WHERE (l.ordinal IS NULL OR l.ordinal = r.ordinal)"""
     )
     if among is not None:
-        asked = f"r.{key_register.entity} IN (SELECT entity_id FROM {among})"
+        asked = column(key_register.entity, "r").isin(query=among, copy=False)
         current = current.where(asked, copy=False)
     return current
 
@@ -103,7 +103,7 @@ def _latest(source: Contract, counted: str, fields: list[Column]) -> exp.Query:
 def golden_select(catalog: Catalog, contract: Contract, among: str | None = None) -> exp.Select:
     """
     The model of a golden dataset: one row per person or entity that has a current record; of all,
-    or of those that relation `among` names.
+    or of those whose keys relation `among` holds.
     """
     golden = contract.golden
     assert golden is not None
@@ -126,10 +126,11 @@ def golden_select(catalog: Catalog, contract: Contract, among: str | None = None
         pairs += [exp.Literal.string(c.name), case_when(*source)]
     picks[SOURCES] = exp.Anonymous(this="map_of_present", expressions=pairs)
 
+    of = None if among is None else exp.select(column(contract.key[0])).from_(among)
     golden_rows = (
         exp.select(*[named(picks[c.name], c.name) for c in contract.columns])
         .from_(entities.subquery("e", copy=False), copy=False)
-        .with_("assigned", as_=assigned(catalog.get(golden.key_register), among), copy=False)
+        .with_("assigned", as_=assigned(catalog.get(golden.key_register), of), copy=False)
     )
     for dataset, name in latest.items():
         origin, counted = catalog.get(dataset), f"assigned_{name}"

@@ -129,7 +129,7 @@ def test_all_whose_record_has_changed_or_was_theirs_before_are_computed_again(
             workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
         workspace.add_rows("changes", changes)
         workspace.add_query("changed", record_keys(catalog.get(HOUSEHOLD), "changes"))
-        workspace.add_query("among", localized(affected(register, "changed")), keep=True)
+        workspace.add_query("among", localized(affected(person, register, "changed")), keep=True)
         found = workspace.rows(localized(golden_select(catalog, person, "among"))).to_pylist()
 
     assert {p["person_id"]: p["person_name"] for p in found} == {"p1": "甲", "p2": "新名"}

@@ -1,47 +1,31 @@
-"""Key registers and golden tables look at what has changed alone, and are as if computed whole."""
+"""Refreshes compute only the rows that changes can touch: tables are as if computed whole."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from catalog.catalog import Catalog
-from jobs import thematic
-from jobs.changed import add_changed
+from jobs.run import RunReport
 from lake.engine import Engine
 from lake.engines.embedded import EmbeddedEngine
 from lake.state import opened, refreshes, writing
 from tests.stories.conftest import DAYS
 from tests.stories.homes import Home, make_home
 
-PERSON, PERSON_KEY = "thematic.population__person", "thematic.population__person_key"
-ENTITY, ENTITY_KEY = "thematic.legal_entity__entity", "thematic.legal_entity__entity_key"
+PERSON, PERSON_KEY = "population.person", "population.person_key"
+ENTITY, ENTITY_KEY = "legal_entity.entity", "legal_entity.entity_key"
+EVENT, LICENCE, ADDRESS = "credit.credit_event", "licence.licence", "geography.address"
+FOLLOWING = {PERSON, PERSON_KEY, ENTITY, ENTITY_KEY, EVENT, LICENCE, ADDRESS}
+"""What follows changes: the registers, the golden tables, the models that make each row of one."""
+
 HOUSEHOLD = "population.household_register"
-
-Looked = Mapping[str, set[str]]
-"""The datasets at whose changes a table's refresh looked; none where these did not tell enough."""
-
-
-@pytest.fixture
-def looked(monkeypatch: pytest.MonkeyPatch) -> Looked:
-    """What refreshes look at; a table of which all was computed from the start is not in it."""
-    seen: dict[str, set[str]] = {}
-
-    def noted(context: Any, workspace: Any, table: str, *rest: Any) -> Collection[str]:
-        found = add_changed(context, workspace, table, *rest)
-        seen[table] = set(found)
-        return found
-
-    monkeypatch.setattr(thematic, "add_changed", noted)
-    return seen
 
 
 @pytest.fixture(scope="module")
@@ -69,60 +53,57 @@ def deliver_all(home: Home, day: date) -> None:
     home.deliver(*(contract.id for contract in home.catalog.sources()), day=day)
 
 
+def computed(report: RunReport, *, in_part: bool) -> set[str]:
+    """The datasets whose rows were computed in part, or all of them."""
+    return {m.dataset for m in report.models if m.read and m.is_partial == in_part}
+
+
 def assert_it_is_as_if_computed_whole(home: Home) -> None:
     """Where it is forgotten from what tables were computed, all is, and nothing is found to do."""
     before = home.versions()
     with opened(home.settings.state_url) as state, writing(state) as connection:
         connection.execute(refreshes.delete())
     report = home.run(through=DAYS[-1])
-    assert all(model.read for model in report.models)
+    assert len(computed(report, in_part=False)) == len(report.models)
     assert home.versions() == before
 
 
-def test_after_the_first_day_refreshes_look_at_changes_alone(home: Home, looked: Looked) -> None:
-    home.run(through=DAYS[1])
-    on_day_two = dict(looked)
+def test_after_the_first_day_changes_tell_what_to_compute(home: Home) -> None:
+    second = home.run(through=DAYS[1])
     deliver_all(home, DAYS[2])
-    home.run(through=DAYS[2])
+    third = home.run(through=DAYS[2])
 
-    for seen in (on_day_two, looked):
-        assert seen.keys() == {PERSON, PERSON_KEY, ENTITY, ENTITY_KEY}
-        assert {"population.person_key", HOUSEHOLD} < seen[PERSON]
-        assert HOUSEHOLD in seen[PERSON_KEY]
-        # It came on the first day and not again.
-        assert "population.public_payroll" not in seen[PERSON] | seen[PERSON_KEY]
+    assert computed(second, in_part=True) == computed(third, in_part=True) == FOLLOWING
+    models = (*second.models, *third.models)
+    assert {m.dataset for m in models if m.upserted} >= FOLLOWING
+    assert {m.dataset for m in models if m.deleted} >= {ENTITY, EVENT, LICENCE, ADDRESS}
     assert_it_is_as_if_computed_whole(home)
 
 
-def test_where_the_change_feed_was_cleaned_all_is_computed(home: Home, looked: Looked) -> None:
+def test_where_the_change_feed_was_cleaned_all_is_computed(home: Home) -> None:
     folder = Path(home.tables.path("curated.population__household_register")) / "_change_data"
     for file in folder.iterdir():
         file.unlink()
 
-    home.run(through=DAYS[1])
+    report = home.run(through=DAYS[1])
 
-    assert (looked[PERSON], looked[PERSON_KEY]) == (set(), set())
-    assert looked[ENTITY]
+    assert computed(report, in_part=True) == FOLLOWING - {PERSON, PERSON_KEY}
     assert_it_is_as_if_computed_whole(home)
 
 
-def test_a_table_that_somebody_else_has_changed_is_computed_whole(
-    home: Home, looked: Looked
-) -> None:
-    table = DeltaTable(home.tables.path(PERSON))
-    before = home.tables.rows(PERSON)
+def test_a_table_that_somebody_else_has_changed_is_computed_whole(home: Home) -> None:
+    table = DeltaTable(home.tables.path("thematic.population__person"))
+    before = table.count()
     table.delete("sex_code = '1'")
 
-    home.run(through=DAYS[1])
+    report = home.run(through=DAYS[1])
 
-    assert PERSON not in looked
-    assert home.tables.rows(PERSON) >= before
+    assert computed(report, in_part=True) == FOLLOWING - {PERSON, EVENT, LICENCE}
+    assert home.tables.rows("thematic.population__person") >= before
     assert_it_is_as_if_computed_whole(home)
 
 
-def test_from_an_input_that_was_made_anew_all_is_computed(
-    home: Home, looked: Looked, tmp_path: Path
-) -> None:
+def test_from_an_input_that_was_made_anew_all_is_computed(home: Home, tmp_path: Path) -> None:
     path = home.tables.path("curated.population__public_payroll")
     held = DeltaTable(path)
     rows, schema = held.to_pyarrow_table(), held.schema()
@@ -132,19 +113,19 @@ def test_from_an_input_that_was_made_anew_all_is_computed(
 
     with closing(EmbeddedEngine(tmp_path / "scratch")) as another:  # as a later process has one
         home = replace(home, engine=another)
-        home.run(through=DAYS[1])
-        assert looked.keys() == {ENTITY, ENTITY_KEY}
+        report = home.run(through=DAYS[1])
+        assert computed(report, in_part=True) == FOLLOWING - {PERSON, PERSON_KEY}
         assert_it_is_as_if_computed_whole(home)
 
 
-def test_by_another_definition_all_is_computed(home: Home, looked: Looked) -> None:
+def test_by_another_definition_all_is_computed(home: Home) -> None:
     register = home.catalog.get(HOUSEHOLD)
     assert register.source is not None
     source = replace(register.source, sequence=None)  # of two records, the later one is another
     contracts = {**home.catalog.contracts, HOUSEHOLD: replace(register, source=source)}
     home = replace(home, catalog=replace(home.catalog, contracts=contracts))
 
-    home.run(through=DAYS[1])
+    report = home.run(through=DAYS[1])
 
-    assert looked.keys() == {PERSON_KEY, ENTITY, ENTITY_KEY}
+    assert computed(report, in_part=True) == FOLLOWING - {PERSON}
     assert_it_is_as_if_computed_whole(home)
