@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jobs.deliver import DeliverReport
     from jobs.demo import DemoReport
     from jobs.doctor import Check
+    from jobs.refresh import Refreshed
     from jobs.run import RunReport
     from jobs.stack.record import Standing
     from jobs.status import StatusReport
@@ -89,9 +90,15 @@ def deliveries_table(documents: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def models_table(report: RunReport) -> Table:
-    """One row per model."""
-    rows = [(m.dataset, m.upserted, m.deleted, m.seconds) for m in report.models]
-    return table_of(("model", "upserted", "deleted", "seconds"), rows)
+    """One row per model; `computed` is what of its rows had to be."""
+    rows = [(m.dataset, _computed(m), m.upserted, m.deleted, m.seconds) for m in report.models]
+    return table_of(("model", "computed", "upserted", "deleted", "seconds"), rows)
+
+
+def _computed(refreshed: Refreshed) -> str:
+    if not refreshed.read:
+        return "nothing"
+    return "what changed" if refreshed.is_partial else "all"
 
 
 def deliver_table(report: DeliverReport) -> Table:

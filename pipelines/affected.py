@@ -2,13 +2,13 @@
 Which rows of a model changed inputs can touch, where the model makes each row of one row.
 
 Such a model is a SELECT that maps and filters the rows of one table, or of several by UNION ALL:
-its *base*. Other tables are only joined to these rows (INNER or LEFT JOIN … ON …), and the key
-comes from the base alone. Then a row that is new, changed or gone has a key which
+its *base*. Others are only joined to these rows (INNER or LEFT JOIN … ON …), and the key comes from
+the base alone. Then a row that is new, changed or gone has a key which
 
 - a changed row of a base gives, as it was before or as it is now, whatever it is joined with, or
-- an unchanged row of a base gives that meets, by the same ON, a changed row of a joined table, as
-  it was before or as it is now. If what is joined depends on another joined table, and that has
-  changed as well for this row, then the row meets a changed row of that one.
+- an unchanged row of a base gives that meets, by the same ON, a changed row of what is joined, as
+  it was before or as it is now. If its ON asks for another joined table, and that has changed as
+  well for this row, then the row meets a changed row of that one.
 
 Conditions only take rows away, so these keys are never too few without them. Groups, windows,
 DISTINCT, subqueries in conditions and the like make one row of many: of such a model nothing is
@@ -151,19 +151,13 @@ class _Touched:
             yield exp.to_table(relation).as_(table.alias_or_name, copy=False)
 
     def _changed_joined(self, joined: exp.Expr) -> Iterator[exp.Expr]:
-        """A table, or a mapped one: what is joined to that in turn may have changed with it."""
+        """A table, or rows that are made as a base's are: all their columns are of its rows."""
         if isinstance(joined, exp.Table):
             yield from self._changed_table(joined)
-            return
-        if not any(full_name(table) in self.changes for table in joined.find_all(exp.Table)):
-            return
-        select = joined.this
-        is_mapped = isinstance(select, exp.Select) and not select.args.get("joins")
-        if not is_mapped or not isinstance(select.args["from_"].this, exp.Table):
-            raise _IsOther
-        names = select.named_selects
-        for rows in self.of(select, range(len(names)), names):
-            yield rows.subquery(joined.alias, copy=False)
+        elif any(full_name(table) in self.changes for table in joined.find_all(exp.Table)):
+            names = joined.this.named_selects
+            for rows in self.of(joined.this, range(len(names)), names):
+                yield rows.subquery(joined.alias, copy=False)
 
 
 def _check_no_more(node: exp.Expr, known: Collection[str]) -> None:

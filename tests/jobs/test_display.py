@@ -11,7 +11,9 @@ from rich.table import Table
 
 from catalog.vocabulary import Mode
 from jobs.demo import DemoReport
-from jobs.display import demo_table, rows_table, shown, table_of
+from jobs.display import demo_table, models_table, rows_table, shown, table_of
+from jobs.refresh import Refreshed
+from jobs.run import RunReport
 from lake.deliveries import Counts, Delivery, DeliveryStatus
 from lake.engine import Answer
 from lake.entries import Entry
@@ -89,3 +91,18 @@ def test_an_answer_with_two_columns_of_one_name_shows_both() -> None:
 
     assert lines[0] == ["n", "n"]
     assert lines[2:] == [["1", "x"]]
+
+
+def test_a_run_says_of_each_model_what_had_to_be_computed() -> None:
+    models = (
+        Refreshed("population.person", 2, 1, 0.5, {"thematic.key": 3}, 4, is_partial=True),
+        Refreshed("population.household", 7, 0, 0.5, {"thematic.person": 4}, 5),
+        Refreshed("geography.division", 0, 0, 0.1),
+    )
+
+    lines = rendered(models_table(RunReport("embedded", 1.1, (), models)))
+
+    said = [" ".join(line.split()) for line in lines]
+    assert "population.person what changed 2 1 0.5" in said
+    assert "population.household all 7 0 0.5" in said
+    assert "geography.division nothing 0 0 0.1" in said

@@ -44,6 +44,10 @@ ROW_BY_ROW = (
     """WITH m AS (SELECT x, y + 1 AS y FROM t.b WHERE y > 0)
        SELECT a.id, m.y, n.y AS z FROM t.a AS a
        LEFT JOIN m ON m.x = a.x LEFT JOIN m AS n ON n.x = m.y AND a.y IS NOT NULL""",
+    """WITH u AS (SELECT b.x, b.y FROM t.b AS b INNER JOIN t.c AS c ON c.x = b.y WHERE c.y > 0)
+       SELECT a.id, u.y FROM t.a AS a LEFT JOIN u ON u.x = a.x""",
+    """WITH u AS (SELECT x, y FROM t.b UNION ALL SELECT y AS z, x FROM t.c WHERE x IS NOT NULL)
+       SELECT a.id, u.y FROM t.a AS a LEFT JOIN u ON u.x = a.x""",
     """WITH u AS (
          SELECT concat('a', id) AS id, x, y FROM t.a UNION ALL
          (SELECT concat('b', b.id) AS key, c.y, b.y FROM t.b AS b LEFT JOIN t.c AS c ON c.x = b.x
