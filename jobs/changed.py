@@ -20,7 +20,10 @@ CHANGED = "changed"
 """The relation of the `source_dataset` and `source_key` of records."""
 
 FEW = 1000
-"""So many changed rows are always few; else less than a quarter of the table that they change."""
+"""So many changed rows are always few; else a quarter of the rows of the table that they change."""
+
+MANY = 1_000_000
+"""More changed rows than these are too many for one process to hold, however large the table."""
 
 
 def changed_inputs(before: Computed, inputs: Mapping[str, int]) -> dict[str, str]:
@@ -47,7 +50,7 @@ def add_changes(
     False where a feed does not reach back so far, or they tell of so many that to compute
     everything again is less work.
     """
-    left = max(FEW, context.tables.rows(table) // 4)
+    left = min(MANY, max(FEW, context.tables.rows(table) // 4))
     for name, relation in changed_inputs(before, inputs).items():
         since, until = before.inputs[name], inputs[name]
         rows = context.tables.changes(name, columns(name), since, until, left)
