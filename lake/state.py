@@ -263,7 +263,7 @@ def _served(does: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        if not (error.connection_invalidated or _is_passing(error)):
+        if not (error.connection_invalidated or _is_passing(error) or _has_no_session(error)):
             raise
         raise TryAgain(
             f"the state store's server went away while it was asked to {does} "
@@ -310,6 +310,12 @@ def _connectable(url: str) -> sa.Engine:
 def _is_passing(error: sa.exc.DBAPIError) -> bool:
     """Whether PostgreSQL means that the same may succeed later: its classes 53, 55, 57 and 40."""
     return _sqlstate(error)[:2] in ("40", "53", "55", "57")
+
+
+def _has_no_session(error: sa.exc.DBAPIError) -> bool:
+    """Whether a store that was open takes no connection: psycopg has no code for that."""
+    is_server = not isinstance(error.orig, sqlite3.Error)
+    return is_server and isinstance(error, sa.exc.OperationalError) and not _sqlstate(error)
 
 
 def _sqlstate(error: sa.exc.DBAPIError) -> str:

@@ -4,8 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -317,4 +318,26 @@ def test_a_write_whose_server_goes_away_says_to_try_again(
             lose_the_server()
 
         with writing(state) as connection:
+            assert connection.execute(sa.select(runs)).all() == []
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("ask", "does"), [(reading, "read"), (writing, "write")])
+def test_a_server_that_is_gone_when_it_is_asked_again_says_to_try_again(
+    on_postgres: str, ask: Callable[[sa.Engine], AbstractContextManager[sa.Connection]], does: str
+) -> None:
+    def knock_where_nobody_is(*knocking: Any) -> None:
+        knocking[-1]["port"] = 1
+
+    with opened(on_postgres) as state:
+        state.dispose()  # else the pool has a connection yet
+        sa.event.listen(state, "do_connect", knock_where_nobody_is)
+        with (
+            pytest.raises(TryAgain, match=f"asked to {does} .*refused.*; try again"),
+            ask(state),
+        ):
+            pass
+        sa.event.remove(state, "do_connect", knock_where_nobody_is)
+
+        with ask(state) as connection:
             assert connection.execute(sa.select(runs)).all() == []
