@@ -72,10 +72,8 @@ def add_changed(
     Name relation `changed`: the records that feeds of datasets and of their register tell of. Says
     which of these have changed; empty, and without such a relation, where `add_changes` is False.
     """
-    sources = {
-        name: context.catalog.get(split_table_name(name)[1])
-        for name in changed_inputs(before, inputs)
-    }
+    relations = changed_inputs(before, inputs)
+    sources = {name: context.catalog.get(split_table_name(name)[1]) for name in relations}
 
     def columns(name: str) -> Sequence[str]:
         source = sources[name]
@@ -83,7 +81,6 @@ def add_changed(
 
     if not add_changes(context, workspace, table, before, inputs, columns):
         return ()
-    relations = changed_inputs(before, inputs)
     told = (_records(source, relations[name]) for name, source in sources.items())
     every = reduce(lambda one, other: exp.union(one, other, distinct=True), told)
     workspace.add_query(CHANGED, every, keep=True)

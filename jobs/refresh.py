@@ -17,7 +17,7 @@ from catalog.models import model_inputs
 from catalog.naming import folder_name, split_table_name
 from catalog.vocabulary import Layer
 from jobs.context import Context
-from jobs.thematic import ThematicTable, Written, defining_sql, relation
+from jobs.thematic import ThematicTable, Written, definition, relation
 from lake import failpoints
 from lake.leases import Lease
 from lake.ledger import Computed
@@ -69,12 +69,11 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     written = Written(0, 0, is_partial=False)
     read: Mapping[str, int] = {}
     version = None
-    definition = _digest(contract.content_hash, *defining_sql(context.catalog, contract))
-    if _due(context, contract, definition):
+    if _due(context, contract):
         table = shapes.thematic_shape(contract).table
         # Inputs are looked at again under the lease: another process may have gone further.
         with context.leases.hold(table) as lease:
-            if due := _due(context, contract, definition):
+            if due := _due(context, contract):
                 written = _write(context, contract, due, run_date, lease, started)
                 read, version = due.inputs, context.tables.version(table)
     return Refreshed(
@@ -88,20 +87,22 @@ def refresh(context: Context, contract: Contract, run_date: date) -> Refreshed:
     )
 
 
-def _due(context: Context, contract: Contract, definition: str) -> _Due | None:
+def _due(context: Context, contract: Contract) -> _Due | None:
     """What the table is to be computed from; None when it was, from just this."""
     inputs = _input_versions(context, contract)
     # A table that was made anew has versions of its own, which say nothing of the old one's.
-    definition = _digest(definition, *[context.tables.identity(table) for table in inputs])
+    identities = [context.tables.identity(table) for table in inputs]
+    follows_from = [definition(context.catalog, contract), identities]
+    digest = hashlib.sha256(json.dumps(follows_from).encode()).hexdigest()
     before = context.ledger.refreshed(contract.id)
-    if before is None or before.definition != definition or before.inputs.keys() != inputs.keys():
-        return _Due(definition, inputs, None)
+    if before is None or before.definition != digest or before.inputs.keys() != inputs.keys():
+        return _Due(digest, inputs, None)
     if before.inputs == inputs:
         return None
     # Who restores a table from a backup sets its versions back, or its own: all is computed then.
     is_later = all(inputs[table] >= version for table, version in before.inputs.items())
     own = context.tables.version(shapes.thematic_shape(contract).table)
-    return _Due(definition, inputs, before if is_later and own == before.version else None)
+    return _Due(digest, inputs, before if is_later and own == before.version else None)
 
 
 def _write(
@@ -135,7 +136,3 @@ def _input_versions(context: Context, contract: Contract) -> dict[str, int]:
                 version = context.tables.ensure(shapes.main_shape(context.catalog.get(dataset)))
         versions[table] = version
     return versions
-
-
-def _digest(*parts: str | None) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 
+import pipelines
 from catalog import shapes
 from catalog.catalog import Catalog
+from catalog.compile.manifest import files_hash
 from catalog.contract import Contract
 from catalog.dialect import bare
 from catalog.errors import ModelError
@@ -48,14 +51,22 @@ def localized(query: exp.Query) -> exp.Query:
     return renamed
 
 
-def defining_sql(catalog: Catalog, contract: Contract) -> list[str]:
-    """The SQL that the table is computed by, as its file says or as its contract makes it."""
-    if contract.key_register is not None:
-        sources = [catalog.get(source) for source in contract.key_register.sources]
-        return [unassigned(contract, source).sql("trino") for source in sources]
+def definition(catalog: Catalog, contract: Contract) -> list[str]:
+    """
+    What the table's rows follow from besides its inputs: hashes of our code and of the contracts,
+    and the SQL of a model. Generated SQL follows from these, and takes long to write.
+    """
+    generated = contract.key_register or contract.golden
+    made_of = [] if generated is None else [*generated.sources]
     if contract.golden is not None:
-        return [golden_select(catalog, contract).sql("trino")]
-    return [catalog.model_sql(contract) or ""]
+        made_of.append(contract.golden.key_register)
+    hashes = [catalog.get(dataset).content_hash for dataset in (contract.id, *made_of)]
+    return [_code_hash(), *hashes, catalog.model_sql(contract) or ""]
+
+
+@cache
+def _code_hash() -> str:
+    return files_hash(Path(pipelines.__path__[0]), ("*.py",))
 
 
 @dataclass(frozen=True)

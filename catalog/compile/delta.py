@@ -10,8 +10,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from catalog.contract import Contract, DataType, TypeName
-from catalog.shapes import Shape, ShapeColumn, curated_shape, thematic_shape
-from catalog.vocabulary import Kind
+from catalog.shapes import Shape, ShapeColumn, main_shape
 
 _TYPES = {
     TypeName.STRING: exp.DataType.Type.VARCHAR,
@@ -27,8 +26,7 @@ _TYPES = {
 
 def compile_delta(contract: Contract) -> str:
     """The DDL of the dataset's curated or thematic table, columns with their Chinese comments."""
-    shape = curated_shape(contract) if contract.kind is Kind.SOURCE else thematic_shape(contract)
-    return create_table(shape).sql(dialect="spark", pretty=True) + ";\n"
+    return create_table(main_shape(contract)).sql(dialect="spark", pretty=True) + ";\n"
 
 
 def create_table(shape: Shape) -> exp.Create:

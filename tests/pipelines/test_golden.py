@@ -11,7 +11,7 @@ import pyarrow as pa
 from catalog.catalog import Catalog
 from catalog.shapes import Shape, curated_shape, thematic_shape
 from jobs.thematic import localized, relation
-from lake.engine import Engine
+from lake.engine import Engine, Workspace
 from lake.tables import no_rows
 from pipelines.golden import affected, golden_select
 from pipelines.keys import record_keys
@@ -24,22 +24,35 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 def golden(engine: Engine, catalog: Catalog, rows: Rows, persons: Mapping[str, str]) -> Any:
     """The golden persons of records, by id; `persons` says whose the record of a key is."""
-    contract = catalog.get("population.person")
-    assert contract.golden is not None
-    register = thematic_shape(catalog.get(contract.golden.key_register))
     assigned = [
-        {"source_dataset": source, "source_key": key, "ordinal": 1, "person_id": persons[key]}
+        (source, key, 1, persons[key])
         for source, records in rows.items()
         for key in (str(next(iter(record.values()))) for record in records)
         if key in persons
     ]
     with engine.workspace(date(2025, 3, 3), small=True) as workspace:
-        workspace.add_rows(relation(register.table), held(register, assigned))
-        for source in contract.golden.sources:
-            shape = curated_shape(catalog.get(source))
-            workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
+        add_inputs(workspace, catalog, rows, assigned)
+        contract = catalog.get("population.person")
         found = workspace.rows(localized(golden_select(catalog, contract))).to_pylist()
     return {row["person_id"]: row for row in found}
+
+
+def add_inputs(
+    workspace: Workspace,
+    catalog: Catalog,
+    rows: Rows,
+    assigned: Sequence[tuple[str, str, int, str]],
+) -> None:
+    """The key register with these assignments (dataset, key, ordinal, id), and all its sources."""
+    contract = catalog.get("population.person")
+    assert contract.golden is not None
+    register = thematic_shape(catalog.get(contract.golden.key_register))
+    columns = ("source_dataset", "source_key", "ordinal", "person_id")
+    assignments = [dict(zip(columns, one, strict=True)) for one in assigned]
+    workspace.add_rows(relation(register.table), held(register, assignments))
+    for source in contract.golden.sources:
+        shape = curated_shape(catalog.get(source))
+        workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
 
 
 def held(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -111,7 +124,6 @@ def test_all_whose_record_has_changed_or_was_theirs_before_are_computed_again(
     person = catalog.get("population.person")
     keys = [(HOUSEHOLD, "h1", 1, "p1"), (HOUSEHOLD, "h1", 2, "p2"), (FLOATING, "h1", 1, "p3")]
     keys += [(INSURANCE, "i1", 1, "p1"), (INSURANCE, "i2", 1, "p2"), (INSURANCE, "i4", 1, "p4")]
-    columns = ("source_dataset", "source_key", "ordinal", "person_id")
     insured = [
         {"insured_person_id": key, "person_name": name}
         for key, name in (("i1", "甲"), ("i2", "乙"), ("i4", "丁"))
@@ -120,13 +132,7 @@ def test_all_whose_record_has_changed_or_was_theirs_before_are_computed_again(
     changes = held(curated_shape(catalog.get(HOUSEHOLD)), [{"register_id": "h1"}] * 2)
 
     with any_engine.workspace(date(2025, 3, 3), small=True) as workspace:
-        shape = thematic_shape(register)
-        assignments = held(shape, [dict(zip(columns, key, strict=True)) for key in keys])
-        workspace.add_rows(relation(shape.table), assignments)
-        assert person.golden is not None
-        for source in person.golden.sources:
-            shape = curated_shape(catalog.get(source))
-            workspace.add_rows(relation(shape.table), held(shape, rows.get(source, ())))
+        add_inputs(workspace, catalog, rows, keys)
         workspace.add_rows("changes", changes)
         workspace.add_query("changed", record_keys(catalog.get(HOUSEHOLD), "changes"))
         workspace.add_query("among", localized(affected(person, register, "changed")), keep=True)
