@@ -29,7 +29,8 @@ from lake.engines.attached import Attached
 from lake.engines.complaints import overtime, understood, within_memory
 from lake.engines.one_pass import TOGETHER, OnePass, TooFewThreads, commit_each
 from lake.engines.rendering import for_duckdb, macro_definitions, own_calls, told
-from lake.engines.trino_on_duckdb import as_trino, macro_statements
+from lake.engines.trino_macros import macro_statements
+from lake.engines.trino_on_duckdb import as_trino
 from lake.handles import Handles
 from lake.machine import give_back_memory, keep_no_memory
 from lake.s3 import S3
