@@ -8,7 +8,8 @@ stand here is refused, tables that are functions or files first of all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -20,6 +21,7 @@ from catalog.functions import (
     OWN_FUNCTIONS,
     QUERY_SYNTAX,
     SCALARS,
+    TIMES,
     TYPES,
     WINDOWS,
     check_nodes,
@@ -49,6 +51,15 @@ DUCKDB_CALLS = (
     "lower(to_hex(x))",
     "json_extract_scalar(x, '$.a')",
     "json_extract(x, '$.a')",
+    "json_array_length(x)",
+    "regexp_count(x, 'a')",
+    "codepoint(x)",
+    "sha1(x)",
+    "from_utf8(x)",
+    "to_base64(x)",
+    "from_base64(x)",
+    "from_hex(x)",
+    "uuid()",
     # numbers
     "greatest(x, y)",
     "least(x, y)",
@@ -62,6 +73,25 @@ DUCKDB_CALLS = (
     "log10(x)",
     "log2(x)",
     "is_nan(x)",
+    "sin(x)",
+    "cos(x)",
+    "tan(x)",
+    "asin(x)",
+    "acos(x)",
+    "atan(x)",
+    "atan2(x, y)",
+    "degrees(x)",
+    "radians(x)",
+    "pi()",
+    "e()",
+    "log(2, x)",
+    "bitwise_and(x, y)",
+    "bitwise_or(x, y)",
+    "bitwise_xor(x, y)",
+    "bitwise_not(x)",
+    "random()",
+    "random(6)",
+    "random(1, 7)",
     "x / y",
     "x % y",
     # dates
@@ -79,6 +109,9 @@ DUCKDB_CALLS = (
     "day_of_week(x)",
     "day_of_year(x)",
     "year_of_week(x)",
+    "day_of_month(x)",
+    "week_of_year(x)",
+    "to_iso8601(x)",
     "hour(x)",
     "minute(x)",
     "second(x)",
@@ -97,6 +130,14 @@ DUCKDB_CALLS = (
     "flatten(x)",
     "slice(x, 1, 2)",
     "sequence(1, 3)",
+    "reduce(x, 0, (s, y) -> s + y, s -> s)",
+    "any_match(x, y -> y > 1)",
+    "all_match(x, y -> y > 1)",
+    "none_match(x, y -> y > 1)",
+    "array_union(x, y)",
+    "array_intersect(x, y)",
+    "array_except(x, y)",
+    "arrays_overlap(x, y)",
     # many rows
     "arbitrary(x)",
     "any_value(x)",
@@ -107,6 +148,12 @@ DUCKDB_CALLS = (
     "covar_pop(x, y)",
     "covar_samp(x, y)",
     "listagg(x, ',') WITHIN GROUP (ORDER BY x)",
+    "every(x)",
+    "histogram(x)",
+    "map_agg(x, y)",
+    "grouping(x)",
+    "regr_slope(y, x)",
+    "regr_intercept(y, x)",
     "stddev(x)",
     "stddev_pop(x)",
     "stddev_samp(x)",
@@ -136,6 +183,13 @@ def _parts(calls: Collection[str]) -> frozenset[type[exp.Expr]]:
     )
 
 
+NAMELESS: Mapping[str, int] = {
+    call.name.lower(): len(call.expressions)
+    for text in DUCKDB_CALLS
+    for call in sqlglot.parse_one(text, dialect=DIALECT).find_all(exp.Anonymous)
+}
+"""Those that sqlglot has no class for, with their arguments."""
+
 ON_DUCKDB: frozenset[type[exp.Expr]] = (
     EVERYWHERE
     | _parts(DUCKDB_CALLS)
@@ -149,6 +203,7 @@ ON_DUCKDB: frozenset[type[exp.Expr]] = (
         exp.JSONPathSubscript,
         exp.Lambda,
         exp.Rollup,
+        exp.TableSample,
         exp.Unnest,
     }
 )
@@ -161,9 +216,14 @@ DUCKDB_TYPES = TYPES | {
 LOCAL_TIME_IN = (exp.Cast, exp.TimeToStr, exp.Year, exp.Month, exp.Day, exp.Hour, exp.DayOfWeekIso)
 """Where `x AT TIME ZONE z` means its wall clock, which is all that DuckDB keeps of it."""
 
+REACHING = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.GenerateSeries)
+"""What an interval may be a part of."""
+
 PAGE = "docs/reference/sql.md"
 EXTRACTED = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
 DEEPEST_DIVISION = 3
+DIGITS = ("0", "3", "6")
+"""Digits of a second that a time may have here."""
 
 
 def check(query: exp.Query, engine: str) -> None:
@@ -209,7 +269,7 @@ def _refusal(node: exp.Expr) -> str:
 
 
 def _no_function(name: str) -> str:
-    hint = did_you_mean(name, OWN_FUNCTIONS)
+    hint = did_you_mean(name, [*OWN_FUNCTIONS, *NAMELESS])
     return f"{name} is none of the functions that are answered as Trino does{hint}; see {PAGE}"
 
 
@@ -236,6 +296,22 @@ def _misuse(node: exp.Expr) -> str | None:
             return (
                 "AT TIME ZONE is answered within date_format, CAST AS date, year, month, day, hour"
             )
+        case exp.Unnest() if len(node.expressions) > 1:
+            return "UNNEST takes one array here; write element_at(other, place) WITH ORDINALITY"
+        case exp.TimeToStr() | exp.StrToTime() if not node.args["format"].is_string:
+            return f"{node.sql(DIALECT)}: the format must be written there, as a text"
+        case exp.Trunc() if node.args.get("decimals"):
+            return "truncate with digits is not answered; write round, or CAST AS decimal"
+        case exp.Escape() if _escapes_nothing(node):
+            return "the escape character must be followed by %, _ or itself"
+        case exp.DataType() if node.this in TIMES and _digits(node) not in DIGITS:
+            return f"{node.sql(DIALECT).lower()} is not answered; write timestamp(0), (3) or (6)"
+        case exp.Interval() if not isinstance(node.parent, REACHING):
+            return "an interval by itself is not answered; add it to a date"
+        case exp.Group() if node.args.get("all"):
+            return "GROUP BY ALL is not Trino's; name the columns"
+        case exp.Join() if node.method:
+            return f"a {node.method} JOIN is not Trino's; write USING (…)"
         case exp.StrPosition() if node.args.get("occurrence"):
             return "strpos finds the first place only; leave out its third argument"
         case exp.ArraySort() if node.expression:
@@ -249,10 +325,11 @@ def _unknown_function(call: exp.Anonymous) -> str | None:
     name = call.name.lower()
     if name in ("business_date", "run_date"):
         return f"{name}() is for rules and models; write a date"
-    if name not in OWN_FUNCTIONS:
+    wanted = OWN_FUNCTIONS.get(name, NAMELESS.get(name))
+    if wanted is None:
         return _no_function(name)
-    if len(call.expressions) != OWN_FUNCTIONS[name]:
-        return f"{name} takes {OWN_FUNCTIONS[name]} argument(s), found {len(call.expressions)}"
+    if len(call.expressions) != wanted:
+        return f"{name} takes {wanted} argument(s), found {len(call.expressions)}"
     if name == "ratio" and not call.expressions[2].is_int:
         return "ratio(a, b, scale) takes the scale as a whole number"
     return None
@@ -260,6 +337,18 @@ def _unknown_function(call: exp.Anonymous) -> str | None:
 
 def _has_count(node: exp.Expr) -> bool:
     return bool(node.expressions) or bool(node.args.get("count"))
+
+
+def _escapes_nothing(node: exp.Escape) -> bool:
+    pattern, by = node.this.expression, node.expression
+    if not (pattern.is_string and by.is_string):
+        return False
+    escaped = rf"(?s)([^{re.escape(by.name)}]|{re.escape(by.name)}[%_{re.escape(by.name)}])*"
+    return re.fullmatch(escaped, pattern.name) is None
+
+
+def _digits(node: exp.DataType) -> str:
+    return node.expressions[0].name if node.expressions else "3"
 
 
 def _depth(node: exp.Expr) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from catalog.errors import UsageError
-from lake.engines.trino_macros import FORMS, NOT_ITS_FORM
+from lake.engines.rendering import TRIMMED
+from lake.engines.trino_macros import DECIMAL_FORM, FORMS, NOT_ITS_FORM
 
 MADE = {
     "arg_max_null": True,
@@ -109,11 +110,19 @@ def _with_interval(node: exp.Expr) -> exp.Expr:
     """A date and an interval are a date."""
     a, b = node.this, node.expression
     for side, other in ((a, b), (b, a)):
-        if isinstance(other, exp.Interval):
+        if _is_interval(other):
             return _call("trino_dated", _alike(side), node)
     if isinstance(node, exp.Sub) and not isinstance(b, exp.Literal):
         return _call("trino_minus", _alike(a), _alike(b), a, b)
     return node
+
+
+def _is_interval(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Paren | exp.Neg):
+        return _is_interval(node.this)
+    if isinstance(node, exp.Mul):
+        return _is_interval(node.this) or _is_interval(node.expression)
+    return isinstance(node, exp.Interval)
 
 
 def _dated(node: exp.Expr) -> exp.Expr:
@@ -127,12 +136,71 @@ def _date_diff(node: exp.Expr) -> exp.Expr:
 
 
 def _sequence(node: exp.Expr) -> exp.Expr:
-    return _call("trino_dates", _alike(node.args["start"]), node)
+    start, end, step = node.args["start"], node.args["end"], node.args.get("step")
+    if step is None:
+        return _call("trino_sequence", _alike(start), start, end)
+    unit = step.text("unit").upper() if isinstance(step, exp.Interval) else ""
+    if unit not in ("MONTH", "YEAR"):
+        return _call("trino_dates", _alike(start), node)
+    # Each from the start, by so many months: DuckDB goes on from the last, a shorter month's end.
+    unit_text = exp.Literal.string(unit.lower())
+    count = exp.IntDiv(this=_call("date_sub", unit_text, start, end), expression=_size(step))
+    each = exp.Add(
+        this=start.copy(),
+        expression=exp.Mul(this=step.copy(), expression=exp.column("place")),
+    )
+    places = _call("generate_series", exp.Literal.number(0), count)
+    return _call(
+        "trino_dates",
+        _alike(start),
+        _call("list_transform", places, exp.Lambda(this=each, expressions=["place"])),
+    )
 
 
-def _aggregated(node: exp.Expr, make: Callable[[Callable[[str], exp.Expr]], exp.Expr]) -> exp.Expr:
-    """Replace an aggregate together with its FILTER and OVER, by other aggregates like it."""
+def _size(step: exp.Interval) -> exp.Expr:
+    """How many units an interval has."""
+    return exp.Literal.number(int(step.name))
+
+
+def _of_its_type(name: str) -> Callable[[exp.Expr], exp.Expr]:
+    """What DuckDB computes, in the type that Trino gives it."""
+    return lambda node: _call(name, _alike(node.this), node)
+
+
+def _trim(node: exp.Expr) -> exp.Expr:
+    """Trino trims all of Unicode's white space, DuckDB its spaces."""
+    if node.args.get("expression") is None:
+        node.set("expression", exp.Literal.string(TRIMMED))
+    return node
+
+
+def _date_format(node: exp.Expr) -> exp.Expr:
+    """Trino looks at milliseconds, and knows the week of ISO by another letter."""
+    shown = _call("trino_shown", _alike(node.this), node.this)
+    text = re.sub("%(.)", lambda found: "%V" if found[1] == "v" else found[0], node.text("format"))
+    return exp.TimeToStr(this=shown, format=exp.Literal.string(text))
+
+
+def _concat_ws(node: exp.Expr) -> exp.Expr:
+    words = node.expressions
+    return _call("trino_concat_ws", *words) if len(words) == 2 else node
+
+
+def _chr(node: exp.Expr) -> exp.Expr:
+    return exp.Chr(expressions=[exp.cast(e.copy(), "INTEGER") for e in node.expressions])
+
+
+def _aggregated(
+    node: exp.Expr,
+    make: Callable[[Callable[[str], exp.Expr]], exp.Expr],
+    of: exp.Expr | None = None,
+) -> exp.Expr:
+    """
+    Replace an aggregate together with its FILTER and OVER, by other aggregates like it, of `of`
+    or of what it is of.
+    """
     outer = node
+    values = node.this if of is None else of
     while isinstance(outer.parent, exp.Filter | exp.Window) and outer.parent.this is outer:
         outer = outer.parent
 
@@ -141,7 +209,7 @@ def _aggregated(node: exp.Expr, make: Callable[[Callable[[str], exp.Expr]], exp.
         inner = copied
         while isinstance(inner, exp.Filter | exp.Window):
             inner = inner.this
-        call = exp.Anonymous(this=name, expressions=[node.this.copy()])
+        call = exp.Anonymous(this=name, expressions=[values.copy()])
         if inner is copied:
             return call
         inner.replace(call)
@@ -177,8 +245,14 @@ def _cast(node: exp.Expr) -> exp.Expr:
             size = exp.Literal.number(kind.expressions[0].name)
             return exp.Substring(this=text, start=exp.Literal.number(1), length=size)
         return text
-    name = {"INT": "INTEGER", "TIMESTAMPTZ": ""}.get(kind.this.value, kind.this.value)
-    if name not in FORMS or isinstance(node.this, exp.Null):
+    if isinstance(node.this, exp.Null):
+        return node
+    name = {"INT": "INTEGER"}.get(kind.this.value, kind.this.value)
+    if name == "DECIMAL":
+        return _to_decimal(node)
+    if name in ("TIMESTAMP", "TIMESTAMPTZ"):
+        return _to_time(node, name)
+    if name not in FORMS:
         return node
     if isinstance(node.this, exp.Literal) and node.this.is_string:
         if re.fullmatch(FORMS[name], node.this.name):
@@ -187,6 +261,41 @@ def _cast(node: exp.Expr) -> exp.Expr:
             return exp.cast(exp.null(), name)
         raise UsageError(NOT_ITS_FORM.format(repr(node.this.name), name.lower()))
     return _call(f"trino_{'try' if tried else 'to'}_{name.lower()}", node.this)
+
+
+def _to_decimal(node: exp.Expr) -> exp.Expr:
+    """Of a text in Trino's form alone; without its digits, of as many as Trino means."""
+    kind, value, tried = node.args["to"], node.this, isinstance(node, exp.TryCast)
+    is_literal = isinstance(value, exp.Literal) and value.is_string
+    if not kind.expressions:
+        whole, _, part = value.name.strip("+-").partition(".") if is_literal else ("", "", "")
+        precision = max(len(whole.lstrip("0") + part), 1) if is_literal else 38
+        kind = exp.DataType.build(f"DECIMAL({precision},{len(part)})")
+    written = kind.sql("trino").lower()
+    if is_literal and re.fullmatch(DECIMAL_FORM, value.name) is None:
+        if tried:
+            return exp.cast(exp.null(), kind)
+        raise UsageError(NOT_ITS_FORM.format(repr(value.name), written))
+    if not is_literal:
+        form = exp.Literal.string(DECIMAL_FORM)
+        macro, *more = ("trino_if_form",) if tried else ("trino_in_form", written)
+        value = _call(macro, value, form, *(exp.Literal.string(m) for m in more))
+    return type(node)(this=value.copy(), to=kind.copy())
+
+
+ROUNDED = {"0": "trino_to_second", "3": "trino_to_millisecond"}
+"""By digits of a second; six is what DuckDB has, and three what Trino means without a number."""
+
+
+def _to_time(node: exp.Expr, name: str) -> exp.Expr:
+    """A moment with as many digits of a second as its type has."""
+    kind, value = node.args["to"], node.this
+    is_literal = isinstance(value, exp.Literal)
+    digits = kind.expressions[0].name if kind.expressions else "6" if is_literal else "3"
+    made: exp.Expr = type(node)(this=value.copy(), to=exp.DataType.build(name))
+    if name == "TIMESTAMP" and not is_literal:
+        made = _call(f"trino_{'try' if isinstance(node, exp.TryCast) else 'to'}_timestamp", value)
+    return _call(ROUNDED[digits], made) if digits in ROUNDED else made
 
 
 def _substring(node: exp.Expr) -> exp.Expr:
@@ -227,40 +336,145 @@ def _named(name: str, *parts: str) -> Callable[[exp.Expr], exp.Expr]:
     return lambda node: _call(name, *(node.args.get(part) for part in parts or ("this",)))
 
 
+def _histogram(node: exp.Anonymous) -> exp.Expr:
+    return _aggregated_of(node, node.expressions[0], "histogram", "trino_counts")
+
+
+def _map_agg(node: exp.Anonymous) -> exp.Expr:
+    pairs = [
+        exp.PropertyEQ(this=exp.to_identifier(name), expression=value.copy())
+        for name, value in zip("kv", node.expressions, strict=True)
+    ]
+    return _aggregated_of(node, exp.Struct(expressions=pairs), "list", "trino_map")
+
+
+def _aggregated_of(node: exp.Anonymous, of: exp.Expr, name: str, macro: str) -> exp.Expr:
+    return _aggregated(node, lambda like: _call(macro, like(name)), of)
+
+
+def _matched(macro: str, *, none: bool = False) -> Callable[[exp.Anonymous], exp.Expr]:
+    """Whether a condition holds of any, all or none of an array: NULL where that is not known."""
+
+    def rewrite(node: exp.Anonymous) -> exp.Expr:
+        array, condition = node.expressions
+        found = _call(macro, array, _call("list_transform", array, condition))
+        return exp.Not(this=found) if none else found
+
+    return rewrite
+
+
+def _reduce(node: exp.Expr) -> exp.Expr:
+    """The state that the last step leaves, given to the last function."""
+    state = _call("list_reduce", node.this, node.args["merge"], node.args["initial"])
+    finished = _call("list_transform", exp.Array(expressions=[state]), node.args["finish"])
+    return _call("list_extract", finished, exp.Literal.number(1))
+
+
+def _random(node: exp.Expr) -> exp.Expr:
+    """A double in [0, 1), or a whole number below a bound, or from one to below another."""
+    bounds = [b for b in (node.this, node.args.get("lower")) if b]
+    any_double = exp.Anonymous(this="random", expressions=[])
+    if not bounds:
+        return any_double
+    low, high = ([exp.Literal.number(0), *bounds])[-2:]
+    width = exp.paren(exp.Sub(this=exp.paren(high), expression=exp.paren(low)), copy=False)
+    drawn = _call("floor", exp.Mul(this=any_double, expression=width))
+    return _call("trino_whole", _alike(high), exp.Add(this=exp.paren(low), expression=drawn))
+
+
+def _infix(operator: type[exp.Expr]) -> Callable[[exp.Expr], exp.Expr]:
+    """A function that DuckDB knows as an operator, which binds as it likes."""
+    return lambda node: exp.paren(
+        operator(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy())),
+        copy=False,
+    )
+
+
+NAMELESS: dict[str, Callable[[exp.Anonymous], exp.Expr]] = {
+    "all_match": _matched("trino_all_match"),
+    "any_match": _matched("trino_any_match"),
+    "array_union": lambda node: _call("trino_union", *node.expressions),
+    "arrays_overlap": lambda node: _call("trino_overlap", *node.expressions),
+    "codepoint": lambda node: _call("trino_codepoint", *node.expressions),
+    "e": lambda node: exp.cast(exp.Literal.number("2.718281828459045"), "DOUBLE"),
+    "every": lambda node: exp.LogicalAnd(this=node.expressions[0].copy()),
+    "histogram": _histogram,
+    "json_array_length": lambda node: _call("trino_json_length", *node.expressions),
+    "map_agg": _map_agg,
+    "none_match": _matched("trino_any_match", none=True),
+    "to_iso8601": lambda node: _call("trino_iso", _alike(node.expressions[0]), *node.expressions),
+}
+"""Trino's functions that sqlglot has no class for."""
+
+
+def _nameless(node: exp.Expr) -> exp.Expr:
+    rewrite = NAMELESS.get(node.name.lower())
+    return rewrite(node) if rewrite is not None and isinstance(node, exp.Anonymous) else node
+
+
 REWRITES: dict[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Add: _with_interval,
+    exp.Acos: lambda node: _call("trino_arc", node.this, node),
+    exp.Anonymous: _nameless,
+    exp.Asin: lambda node: _call("trino_arc", node.this, node),
     exp.ApproxQuantile: _named("quantile_disc", "this", "quantile"),
     exp.ArgMax: _named("arg_max_null", "this", "expression"),
     exp.ArgMin: _named("arg_min_null", "this", "expression"),
     exp.ArrayContains: _named("trino_contains", "this", "expression"),
     exp.ArrayDistinct: _named("trino_distinct"),
+    exp.ArrayExcept: _named("trino_except", "this", "expression"),
+    exp.ArrayIntersect: lambda node: _call("trino_intersect", *node.expressions),
     exp.ArrayMax: _named("trino_array_max"),
     exp.ArrayMin: _named("trino_array_min"),
+    exp.ArrayRemove: _named("trino_remove", "this", "expression"),
+    exp.ArraySize: _named("trino_cardinality"),
+    exp.ArrayToString: _named("trino_array_join", "this", "expression", "null"),
     exp.ArrayPosition: _named("trino_position", "this", "expression"),
     exp.ArraySlice: _named("trino_slice", "this", "start", "end"),
     exp.Avg: _average,
+    exp.BitwiseAnd: _infix(exp.BitwiseAnd),
+    exp.BitwiseNot: lambda node: exp.BitwiseNot(this=exp.paren(node.this.copy())),
+    exp.BitwiseOr: _infix(exp.BitwiseOr),
     exp.Cast: _cast,
+    exp.Ceil: _of_its_type("trino_whole"),
+    exp.Chr: _chr,
+    exp.ConcatWs: _concat_ws,
     exp.CountIf: lambda node: _aggregated(node, lambda like: exp.cast(like("count_if"), "BIGINT")),
     exp.DateAdd: _dated,
     exp.DateDiff: _date_diff,
     exp.DateTrunc: _dated,
     exp.Div: _divide,
+    exp.Floor: _of_its_type("trino_whole"),
     exp.GenerateSeries: _sequence,
     exp.JSONExtract: _json("trino_json"),
     exp.JSONExtractScalar: _json("trino_json_scalar"),
+    exp.Levenshtein: _named("trino_levenshtein", "this", "expression"),
+    exp.Ln: lambda node: _call("trino_ln", node.this, node),
+    exp.Log: lambda node: _call("trino_ln", node.expression, node),
     exp.Mod: _named("trino_mod", "this", "expression"),
     exp.RegexpExtract: _regexp_extract,
     exp.RegexpReplace: _regexp_replace,
+    exp.Rand: _random,
+    exp.Reduce: _reduce,
+    exp.RegexpCount: _named("trino_regexp_count", "this", "expression"),
+    exp.Replace: _named("trino_replace", "this", "expression", "replacement"),
+    exp.Reverse: _named("trino_reverse"),
     exp.Round: lambda node: (
         _call("trino_round", node.this, node.args["decimals"])
         if node.args.get("decimals")
         else node
     ),
+    exp.SHA: lambda node: _call("unhex", _call("sha1", node.this)),
+    exp.Sign: _of_its_type("trino_sign"),
     exp.SplitPart: _named("trino_split_part", "this", "delimiter", "part_index"),
+    exp.Sqrt: _named("trino_sqrt"),
     exp.Sub: _with_interval,
     exp.Substring: _substring,
     exp.Sum: _sum,
+    exp.TimeToStr: _date_format,
     exp.TimestampTrunc: _dated,
+    exp.Trim: _trim,
+    exp.Trunc: _of_its_type("trino_truncate"),
     exp.TryCast: _cast,
     exp.Upper: _named("trino_upper"),
 }

@@ -86,6 +86,13 @@ def test_a_query_has_trinos_rows(
     assert rows(settings, over(sql, payment=PAID, secret=OTHER)) == expected
 
 
+def test_a_sample_is_some_of_the_rows(settings: Settings) -> None:
+    numbers = "(SELECT x FROM UNNEST(sequence(1, 10000)) AS n(x)) AS n TABLESAMPLE BERNOULLI (10)"
+
+    assert 0 < rows(settings, f"SELECT count(*) FROM {numbers}")[0][0] < 3000
+    assert rows(settings, f"SELECT count(*) FROM {PAID} TABLESAMPLE SYSTEM (100)") == [(3,)]
+
+
 def test_columns_without_a_name_are_called_as_trino_calls_them(settings: Settings) -> None:
     with query(
         settings, f"SELECT id, count(*), max(id) AS most FROM {PAID} GROUP BY id", 9
@@ -127,7 +134,9 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
         ("SELECT read_text('x')", "read_text is none of the functions"),
         ("SELECT trino_divide(1, 2)", "trino_divide is none of the functions"),
         ("SELECT current_user", "current_user is none of the functions"),
-        ("SELECT random()", "rand is none of the functions"),
+        ("SELECT typeof(1)", "typeof is none of the functions"),
+        ("SELECT histogram(1, 2)", "histogram takes 1 argument(s), found 2"),
+        ("SELECT histogran(1)", "did you mean 'histogram'?"),
         ("SELECT is_uscx('x')", "did you mean 'is_uscc'?"),
         ("SELECT business_date()", "business_date() is for rules and models"),
         ("COPY (SELECT 1) TO 'x'", "give one SELECT"),
@@ -152,7 +161,15 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
             "no table x.csv",
         ),
         (f"SELECT * FROM {PAID} FOR VERSION AS OF 0", "FOR VERSION AS OF 0 is not answered"),
-        (f"SELECT * FROM {PAID} TABLESAMPLE BERNOULLI (10)", "is not answered here"),
+        ("SELECT e FROM UNNEST(ARRAY[1], ARRAY[2]) AS u(e, f)", "UNNEST takes one array here"),
+        (f"SELECT date_format(paid_at, name) FROM {PAID}", "the format must be written there"),
+        (f"SELECT date_parse(name, name) FROM {PAID}", "the format must be written there"),
+        (f"SELECT truncate(amount_yuan, 1) FROM {PAID}", "truncate with digits is not answered"),
+        (f"SELECT CAST(paid_at AS timestamp(9)) FROM {PAID}", "write timestamp(0), (3) or (6)"),
+        (f"SELECT id FROM {PAID} WHERE name LIKE 'a/b' ESCAPE '/'", "must be followed by %, _"),
+        (f"SELECT id, count(*) FROM {PAID} GROUP BY ALL", "GROUP BY ALL is not Trino's"),
+        (f"SELECT 1 FROM {PAID} AS a NATURAL JOIN {PAID} AS b", "JOIN is not Trino's"),
+        ("SELECT INTERVAL '1' DAY", "add it to a date"),
         ("WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r", "WITH RECURSIVE is not answered"),
         ("SELECT TRY(1 / 0)", "write TRY_CAST, or x / NULLIF(y, 0)"),
         (f"SELECT marks[1] FROM {PAID}", "write element_at(x, i)"),
@@ -163,6 +180,17 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
         (f"SELECT regexp_replace(name, 'a', name) FROM {PAID}", "takes its replacement as a text"),
         # told by the engine
         ("SELECT 1 / 0", "division by zero"),
+        (f"SELECT replace(name, '', 'a') FROM {PAID}", "the text to look for is empty"),
+        (
+            "SELECT levenshtein_distance(array_join(transform(sequence(19968, 20100), "
+            "c -> chr(c)), ''), 'a')",
+            "more than 127 different characters",
+        ),
+        (f"SELECT to_iso8601(paid_at) FROM {PAID}", "write date_format"),
+        (f"SELECT codepoint(name) FROM {PAID}", "codepoint takes one character"),
+        (f"SELECT map_agg(1, id) FROM {PAID}", "keys must be unique"),
+        (f"SELECT CAST(name AS decimal(9,2)) FROM {PAID}", "TRY_CAST gives NULL instead"),
+        ("SELECT CAST(' 1' AS decimal(9,2))", "TRY_CAST gives NULL instead"),
         (f"SELECT id % (id - id) FROM {PAID}", "division by zero"),
         (f"SELECT sum(id) / sum(id - id) FROM {PAID}", "division by zero"),
         (f"SELECT CAST(paid_at AS varchar) FROM {PAID}", "write date_format"),
