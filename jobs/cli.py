@@ -500,7 +500,9 @@ def logs(
 
 @app.command()
 def sql(
-    statement: Annotated[str, typer.Argument(help="One SELECT in Trino's dialect.")],
+    statement: Annotated[
+        str, typer.Argument(help="One SELECT, SHOW or DESCRIBE in Trino's dialect.")
+    ],
     format_: Annotated[
         Format, typer.Option("--format", help="table (for people), csv, json or arrow (a stream).")
     ] = Format.TABLE,
@@ -538,7 +540,9 @@ def sql(
     with ask(settings, statement, seconds) as given:
         if wanted is Format.TABLE:
             shown, count = display.rows_table(given, limit)
-            told = f"{count:,} rows" + (f", {limit} shown" if count > limit else "")
+            told = f"{count:,} row{'' if count == 1 else 's'}" + (
+                f", {limit} shown" if count > limit else ""
+            )
             answer(False, None, shown, told)
         elif out is not None:
             with written_whole(out) as file:

@@ -1,10 +1,9 @@
 """
-`redcliff sql`: one SELECT in Trino's dialect over the lake's tables.
+`redcliff sql`: one SELECT in Trino's dialect over the lake's tables, or what tables there are.
 """
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,40 +14,52 @@ from catalog.errors import UsageError
 from catalog.functions import Slip, parse
 from catalog.queries import full_name
 from jobs.engines import choose, open_engine
+from jobs.listing import listing, no_table
 from jobs.thematic import localized, relation
+from jobs.versions import at_versions
 from lake.engine import Answer
 from lake.engines.analyst import check
 from lake.settings import Settings
 from lake.tables import Tables
 from lake.trino import ask
 
+CATALOG = "lake"
+"""What Trino calls the lake; a query may say it, so that it can be asked on both."""
+
 
 @contextmanager
 def query(settings: Settings, sql: str, seconds: float) -> Iterator[Answer]:
     """
-    The rows of one SELECT; tables are named `<layer>.<theme>__<dataset>`.
+    The rows of one SELECT, SHOW or DESCRIBE; tables are named `<layer>.<theme>__<dataset>`.
 
-    `UsageError` when it cannot be parsed, is not one SELECT, names a table that is not there,
+    `UsageError` when it cannot be parsed, is none of these, names a table that is not there,
     calls what is not answered as Trino does, does not fit the tables, or takes too long. Until
     the policy exists this is a tool of the platform's owner: it sees every column.
     """
     choose(settings.engine)
-    tree = _select(sql)
-    check(tree, settings.engine)
     tables = Tables(settings.lake, settings.store)
-    named = _tables(tree)
+    tree = _statement(sql)
+    for table in tree.find_all(exp.Table):
+        if table.catalog == CATALOG:
+            table.set("catalog", None)
+    if (listed := listing(tree, tables)) is not None:
+        yield listed
+        return
+    if not isinstance(tree, exp.Query):
+        raise UsageError("give one SELECT, SHOW or DESCRIBE; nothing else is run here")
+    check(tree, settings.engine)
     known = tables.names()
-    if missing := sorted(named - set(known)):
-        near = [n for m in missing for n in difflib.get_close_matches(m, known, 3, 0.5)]
-        hint = f"; did you mean {', '.join(near)}?" if near else "; see `redcliff status`"
-        raise UsageError(f"there is no table {', '.join(missing)}{hint}")
-    paths = {name: tables.path(name) for name in sorted(named)}
+    if missing := sorted(_tables(tree) - set(known)):
+        raise no_table(missing, known)
+    versions = at_versions(tree, tables)
+    read = {name: versions.get(name, (name, None)) for name in sorted(_tables(tree))}
+    paths = {name: tables.path(table) for name, (table, _) in read.items()}
     with (
-        open_engine(settings, only=list(paths.values())) as engine,
+        open_engine(settings, only=sorted(set(paths.values()))) as engine,
         engine.workspace() as workspace,
     ):
         for name, path in paths.items():
-            workspace.add_table(relation(name), path)
+            workspace.add_table(relation(name), path, read[name][1])
         yield workspace.ask(localized(tree), seconds)
 
 
@@ -70,14 +81,12 @@ def query_on_trino(settings: Settings, statement: str, seconds: float) -> Iterat
         yield given
 
 
-def _select(sql: str) -> exp.Query:
+def _statement(sql: str) -> exp.Expr:
     # It warns on stderr of what it cannot parse, which is told below.
     logging.getLogger("sqlglot").disabled = True
     tree = parse(sql)
     if isinstance(tree, Slip):
         raise UsageError(f"line {tree.line}: {tree.message}")
-    if not isinstance(tree, exp.Query):
-        raise UsageError("give one SELECT; nothing else is run here")
     return tree
 
 

@@ -46,8 +46,11 @@ def localized(query: exp.Query) -> exp.Query:
     for table in renamed.find_all(exp.Table):
         if table.db:
             name = relation(f"{table.db}.{table.name}")
-            alias = table.alias or table.name
-            table.replace(exp.to_table(name).as_(alias))
+            local = exp.table_(name, alias=table.name)
+            for part in ("alias", "sample"):
+                if table.args.get(part):
+                    local.set(part, table.args[part])
+            table.replace(local)
     return renamed
 
 

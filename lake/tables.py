@@ -8,6 +8,7 @@ does it in milliseconds on every store, for both engines alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -114,6 +115,15 @@ class Tables:
         """The newest version of the table, or None when it does not exist."""
         opened = self.open(table)
         return None if opened is None else opened.version()
+
+    def version_at(self, table: str, moment: datetime) -> int | None:
+        """The newest version that stood at a moment, of those that the log still tells of."""
+        opened = self.open(table)
+        if opened is None:
+            return None
+        until = moment.timestamp() * 1000
+        told = ((one["version"], one["timestamp"]) for one in opened.history())
+        return max((version for version, at in told if at <= until), default=None)
 
     def identity(self, table: str) -> str | None:
         """What tells the table from any other that ever had its place, or None without a table."""

@@ -90,3 +90,28 @@ def _value(value: Any, kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         return {part.name: _value(one, part.type) for part, one in zip(kind, value, strict=True)}
     return str(value) if pa.types.is_string(kind) else value
+
+
+def trino_type(kind: pa.DataType) -> str:
+    """
+    Trino's name of an Arrow type that a table of the lake has.
+
+    >>> trino_type(pa.list_(pa.decimal128(20, 2)))
+    'array(decimal(20,2))'
+    """
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_map(kind):
+        return f"map({trino_type(kind.key_type)}, {trino_type(kind.item_type)})"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"array({trino_type(kind.value_type)})"
+    if pa.types.is_struct(kind):
+        fields = (kind.field(place) for place in range(kind.num_fields))
+        return f"row({', '.join(f'{f.name} {trino_type(f.type)}' for f in fields)})"
+    if pa.types.is_timestamp(kind):
+        return f"timestamp(6){' with time zone' if kind.tz else ''}"
+    plain = next((name for name, arrow in PLAIN.items() if arrow == kind), None)
+    return "varchar" if plain is None else _NAMES.get(plain, plain.value.lower())
+
+
+_NAMES = {T.INT: "integer", T.FLOAT: "real", T.TIME: "time(6)"}

@@ -173,7 +173,7 @@ EVERYWHERE: frozenset[type[exp.Expr]] = (
     | AGGREGATES
     | WINDOWS
     | QUERY_SYNTAX
-    | {exp.Fetch, exp.Limit, exp.LimitOptions, exp.Offset, exp.Values}
+    | {exp.Fetch, exp.Limit, exp.LimitOptions, exp.Offset, exp.Values, exp.Version}
 )
 
 

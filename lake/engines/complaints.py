@@ -78,4 +78,4 @@ def cleaned(message: str) -> str:
         )
     text = text.partition("\n\tCandidate functions")[0]
     text = INNER_NAMES.sub(r"\1.\2", " ".join(text.split()))
-    return text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

@@ -527,8 +527,10 @@ def told(tree: exp.Expr, relations: Mapping[str, str]) -> str:
             continue
         if (stands := relations.get(table.name)) is not None:
             alias = exp.to_identifier(table.alias_or_name, quoted=True)
+            given = table.args.get("alias")
+            columns = given.columns if isinstance(given, exp.TableAlias) else None
             table.set("this", exp.Var(this=stands))
-            table.set("alias", exp.TableAlias(this=alias))
+            table.set("alias", exp.TableAlias(this=alias, columns=columns))
     return tree.sql(dialect="duckdb", copy=False)
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlglot
 from deltalake import DeltaTable, Field
 from deltalake.schema import PrimitiveType
 
@@ -18,6 +19,7 @@ from catalog.compile.trino import trino_tables
 from catalog.contract import DataType, TypeName
 from catalog.errors import EnvironmentProblem, UsageError
 from catalog.shapes import Shape, curated_shape, quarantine_shape, thematic_shape
+from jobs.listing import listing
 from jobs.registration import Found, Registration, _Trino, register
 from jobs.stack.component import Stack
 from jobs.stack.trino import hashed
@@ -107,6 +109,12 @@ def test_served_tables_are_shown_with_types_and_chinese_comments(
             f"AND schema_name = '{table.schema}' AND table_name = '{table.name}'",
         )
         assert comment == [table.comment]
+        describe = f"DESCRIBE lake.{table.full_name}"
+        told = listing(sqlglot.parse_one(describe.replace("lake.", ""), dialect="trino"), tables)
+        assert told is not None
+        assert [list(row.values()) for b in told.batches for row in b.to_pylist()] == said(
+            trino, describe
+        )
 
 
 def test_registering_again_changes_nothing(
