@@ -29,7 +29,7 @@ def at_versions(query: exp.Query, tables: Tables) -> dict[str, tuple[str, int]]:
         table.set("version", None)
         if not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(plain)))
-        table.set("this", exp.to_identifier(f"{plain}@{version}"))
+        table.set("this", exp.to_identifier(f"{plain}__version_{version}"))
         found[full_name(table)] = name, version
     return found
 

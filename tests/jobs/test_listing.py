@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,12 @@ def test_a_version_is_the_table_as_it_stood(settings: Settings, moments: list[in
         asked = f"SELECT count(*) FROM {PAID} FOR VERSION AS OF {version}"
         assert told(settings, asked)[1] == [(version + 1,)]
     assert told(settings, both)[1] == [(0, 0), (1, None)]
+
+
+def test_spark_reads_it_too(settings: Settings, moments: list[int]) -> None:
+    asked = f"SELECT count(*) AS n FROM {PAID} FOR VERSION AS OF 1 AS p"
+
+    assert told(replace(settings, engine="spark"), asked) == (["n"], [(2,)])
 
 
 def test_a_moment_is_the_newest_version_that_stood_then(
