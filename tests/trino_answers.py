@@ -163,6 +163,10 @@ EXPRESSIONS: tuple[tuple[str, object], ...] = (
         "sequence(paid_date, DATE '2025-01-29')",
         [date(2025, 1, 31), date(2025, 1, 30), date(2025, 1, 29)],
     ),
+    (
+        "sequence(DATE '2025-03-31', paid_date, INTERVAL '-1' MONTH)",
+        [date(2025, 3, 31), date(2025, 2, 28), date(2025, 1, 31)],
+    ),
     ("sequence(id, id - 2)", [1, 0, -1]),
     ("date_add('month', 1, paid_date)", date(2025, 2, 28)),
     ("paid_date + INTERVAL '1' DAY", date(2025, 2, 1)),
@@ -195,6 +199,8 @@ EXPRESSIONS: tuple[tuple[str, object], ...] = (
     ("array_union(marks, ARRAY[7])", [3, None, 1, 7]),
     ("array_sort(array_intersect(marks, ARRAY[1, 3]))", [1, 3]),
     ("array_except(marks, ARRAY[3])", [None, 1]),
+    ("array_intersect(marks, CAST(NULL AS array(integer)))", None),
+    ("array_except(CAST(NULL AS array(integer)), marks)", None),
     ("arrays_overlap(marks, ARRAY[9])", None),
     ("any_match(marks, m -> m > 2)", True),
     ("any_match(marks, m -> m > 3)", None),
@@ -288,6 +294,11 @@ QUERIES: tuple[tuple[str, list[tuple[Any, ...]]], ...] = (
         "SELECT k, count(*), grouping(k) FROM (SELECT id > 1 AS k FROM {payment}) AS p "
         "GROUP BY ROLLUP(k) ORDER BY 1, 3",
         [(False, 1, 0), (True, 2, 0), (None, 3, 1)],
+    ),
+    (
+        "SELECT id, count(*) OVER (ORDER BY paid_date RANGE BETWEEN INTERVAL '30' DAY PRECEDING "
+        "AND CURRENT ROW) FROM {payment} WHERE id < 3 ORDER BY 1",
+        [(1, 1), (2, 2)],
     ),
     ("SELECT DISTINCT id / 4 FROM {payment}", [(0,)]),
     ("SELECT count(*) FROM {payment} WHERE id / 2 = 1 AND substr(name, 0) IS NULL", [(1,)]),

@@ -216,7 +216,10 @@ DUCKDB_TYPES = TYPES | {
 LOCAL_TIME_IN = (exp.Cast, exp.TimeToStr, exp.Year, exp.Month, exp.Day, exp.Hour, exp.DayOfWeekIso)
 """Where `x AT TIME ZONE z` means its wall clock, which is all that DuckDB keeps of it."""
 
-REACHING = (exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren, exp.GenerateSeries)
+REACHING = (
+    *(exp.Add, exp.Sub, exp.Mul, exp.Neg, exp.Paren),
+    *(exp.GenerateSeries, exp.WindowSpec),
+)
 """What an interval may be a part of."""
 
 PAGE = "docs/reference/sql.md"

@@ -216,12 +216,12 @@ MACROS: dict[str, str] = {
         ELSE TRUE END""",
     "trino_union": """(a, b) AS CASE WHEN NOT (a IS NULL OR b IS NULL)
         THEN trino_distinct(list_concat(a, b)) END""",
-    "trino_intersect": """(a, b) AS trino_distinct(list_filter(a, lambda e:
-        CASE WHEN e IS NULL THEN len(list_filter(b, lambda o: o IS NULL)) > 0
-        ELSE list_contains(b, e) END))""",
-    "trino_except": """(a, b) AS trino_distinct(list_filter(a, lambda e:
-        CASE WHEN e IS NULL THEN len(list_filter(b, lambda o: o IS NULL)) = 0
-        ELSE NOT list_contains(b, e) END))""",
+    "trino_holds": """(a, e) AS CASE WHEN e IS NULL
+        THEN len(list_filter(a, lambda o: o IS NULL)) > 0 ELSE list_contains(a, e) END""",
+    "trino_intersect": """(a, b) AS CASE WHEN NOT b IS NULL
+        THEN trino_distinct(list_filter(a, lambda e: trino_holds(b, e))) END""",
+    "trino_except": """(a, b) AS CASE WHEN NOT b IS NULL
+        THEN trino_distinct(list_filter(a, lambda e: NOT trino_holds(b, e))) END""",
     "trino_overlap": f"""(a, b) AS CASE WHEN a IS NULL OR b IS NULL THEN NULL
         WHEN list_has_any(list_filter(a, lambda e: NOT e IS NULL), b) THEN TRUE
         WHEN len(a) > 0 AND len(b) > 0 AND ({_HAS_NULL} OR {_HAS_NULL.replace("(a,", "(b,")})

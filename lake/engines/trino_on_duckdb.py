@@ -143,23 +143,14 @@ def _sequence(node: exp.Expr) -> exp.Expr:
     if unit not in ("MONTH", "YEAR"):
         return _call("trino_dates", _alike(start), node)
     # Each from the start, by so many months: DuckDB goes on from the last, a shorter month's end.
-    unit_text = exp.Literal.string(unit.lower())
-    count = exp.IntDiv(this=_call("date_sub", unit_text, start, end), expression=_size(step))
-    each = exp.Add(
-        this=start.copy(),
-        expression=exp.Mul(this=step.copy(), expression=exp.column("place")),
-    )
+    if re.fullmatch("-?[1-9][0-9]*", step.name) is None:
+        raise UsageError("sequence takes its step as a whole number of units: INTERVAL '1' MONTH")
+    between = _call("date_sub", exp.Literal.string(unit.lower()), start, end)
+    count = exp.IntDiv(this=between, expression=exp.Literal.number(step.name))
     places = _call("generate_series", exp.Literal.number(0), count)
-    return _call(
-        "trino_dates",
-        _alike(start),
-        _call("list_transform", places, exp.Lambda(this=each, expressions=["place"])),
-    )
-
-
-def _size(step: exp.Interval) -> exp.Expr:
-    """How many units an interval has."""
-    return exp.Literal.number(int(step.name))
+    reached = exp.Mul(this=step.copy(), expression=exp.column("_place"))
+    each = exp.Lambda(this=exp.Add(this=start.copy(), expression=reached), expressions=["_place"])
+    return _call("trino_dates", _alike(start), _call("list_transform", places, each))
 
 
 def _of_its_type(name: str) -> Callable[[exp.Expr], exp.Expr]:

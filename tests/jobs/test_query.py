@@ -169,6 +169,10 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
         (f"SELECT id, count(*) FROM {PAID} GROUP BY ALL", "GROUP BY ALL is not Trino's"),
         (f"SELECT 1 FROM {PAID} AS a NATURAL JOIN {PAID} AS b", "JOIN is not Trino's"),
         ("SELECT INTERVAL '1' DAY", "add it to a date"),
+        (
+            f"SELECT sequence(paid_date, paid_date, INTERVAL '0' MONTH) FROM {PAID}",
+            "as a whole number of units",
+        ),
         ("WITH RECURSIVE r AS (SELECT 1 AS n) SELECT * FROM r", "WITH RECURSIVE is not answered"),
         ("SELECT TRY(1 / 0)", "write TRY_CAST, or x / NULLIF(y, 0)"),
         (f"SELECT marks[1] FROM {PAID}", "write element_at(x, i)"),
