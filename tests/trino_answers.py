@@ -73,6 +73,7 @@ EXPRESSIONS: tuple[tuple[str, object], ...] = (
     ("CAST(amount_yuan AS varchar)", "10.00"),
     ("CAST(paid_date AS varchar)", "2025-01-31"),
     ("CAST(name AS varchar(3))", "str"),
+    ("CAST(amount_yuan AS varchar(5))", "10.00"),
     ("CAST(id = 1 AS varchar)", "true"),
     ("round(2.345, 2)", Decimal("2.350")),
     ("round(CAST(2.5 AS double))", 3.0),

@@ -311,6 +311,8 @@ def _misuse(node: exp.Expr) -> str | None:
             return f"{node.sql(DIALECT).lower()} is not answered; write timestamp(0), (3) or (6)"
         case exp.Interval() if not isinstance(node.parent, REACHING):
             return "an interval by itself is not answered; add it to a date"
+        case exp.Alias() if node.this.is_number and re.fullmatch(r"_[0-9_]+", node.alias):
+            return f"{node.this.name}{node.alias}: write a number without _"
         case exp.Group() if node.args.get("all"):
             return "GROUP BY ALL is not Trino's; name the columns"
         case exp.Join() if node.method:

@@ -150,6 +150,11 @@ MACROS: dict[str, str] = {
     "trino_text": f"""(x) AS CASE WHEN typeof(x) IN {_FLOATS} OR typeof(x) LIKE 'TIME%'
         OR typeof(x) LIKE '%]' OR typeof(x) LIKE 'MAP%' OR typeof(x) LIKE 'STRUCT%'
         THEN error('{NO_TEXT}') ELSE CAST(x AS VARCHAR) END""",
+    "trino_text_of": """(x, n) AS CASE
+        WHEN typeof(x) = 'VARCHAR' THEN substr(CAST(x AS VARCHAR), 1, n)
+        WHEN length(trino_text(x)) > n
+        THEN error(concat(x, ' cannot be represented as varchar(', n, ')'))
+        ELSE trino_text(x) END""",
     "trino_if_form": """(x, f) AS CASE WHEN typeof(x) = 'VARCHAR'
         AND NOT regexp_full_match(CAST(x AS VARCHAR), f) THEN NULL ELSE x END""",
     "trino_in_form": f"""(x, f, t) AS CASE WHEN typeof(x) = 'VARCHAR'

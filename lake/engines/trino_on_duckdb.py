@@ -231,11 +231,10 @@ def _cast(node: exp.Expr) -> exp.Expr:
     kind = node.args["to"]
     tried = isinstance(node, exp.TryCast)
     if kind.this == exp.DataType.Type.VARCHAR:
-        text = _call("trino_text", node.this)
         if kind.expressions:
             size = exp.Literal.number(kind.expressions[0].name)
-            return exp.Substring(this=text, start=exp.Literal.number(1), length=size)
-        return text
+            return _call("trino_text_of", node.this, size)
+        return _call("trino_text", node.this)
     if isinstance(node.this, exp.Null):
         return node
     name = {"INT": "INTEGER"}.get(kind.this.value, kind.this.value)

@@ -169,6 +169,7 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
         (f"SELECT id, count(*) FROM {PAID} GROUP BY ALL", "GROUP BY ALL is not Trino's"),
         (f"SELECT 1 FROM {PAID} AS a NATURAL JOIN {PAID} AS b", "JOIN is not Trino's"),
         ("SELECT INTERVAL '1' DAY", "add it to a date"),
+        ("SELECT 1_000", "1_000: write a number without _"),
         (
             f"SELECT sequence(paid_date, paid_date, INTERVAL '0' MONTH) FROM {PAID}",
             "as a whole number of units",
@@ -189,6 +190,7 @@ def test_every_form_that_is_allowed_is_carried_to_duckdb(call: str) -> None:
             "c -> chr(c)), ''), 'a')",
             "more than 127 different characters",
         ),
+        (f"SELECT CAST(amount_yuan AS varchar(4)) FROM {PAID}", "represented as varchar(4)"),
         (f"SELECT to_iso8601(paid_at) FROM {PAID}", "write date_format"),
         (f"SELECT codepoint(name) FROM {PAID}", "codepoint takes one character"),
         (f"SELECT map_agg(1, id) FROM {PAID}", "keys must be unique"),
