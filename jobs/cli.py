@@ -37,13 +37,14 @@ BLOCKED = "blocks the load"
 
 NEXT_STEPS = (
     "status",
+    'sql "SHOW TABLES FROM thematic"',
     'sql "SELECT division_name, registered_person_count, household_count '
     'FROM thematic.population__town_indicator ORDER BY division_code"',
     'sql "SELECT _file, _row_number, _broken_rules, _record '
     'FROM curated.benefit__subsidy_payment__quarantine"',
     "run",
 )
-"""What the demo proposes: where things stand, a library, what was rejected and why, a rerun."""
+"""What the demo proposes: where things stand, what libraries there are, one of them, what was rejected and why, a rerun."""
 
 
 class Format(StrEnum):
