@@ -44,7 +44,10 @@ NEXT_STEPS = (
     'FROM curated.benefit__subsidy_payment__quarantine"',
     "run",
 )
-"""What the demo proposes: where things stand, what libraries there are, one of them, what was rejected and why, a rerun."""
+"""
+What the demo proposes: where things stand, what libraries there are, one of them, what was
+rejected and why, a rerun.
+"""
 
 
 class Format(StrEnum):
