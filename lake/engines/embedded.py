@@ -163,9 +163,9 @@ class EmbeddedWorkspace:
     def ask(self, query: exp.Query, seconds: float) -> Answer:
         """As Trino would answer; batches stream from the query, which ends with its time."""
         with understood(seconds):
-            for statement in macro_statements():
-                self._connection.execute(statement)
             text = self._asked(as_trino(query))
+            for statement in macro_statements(text):
+                self._connection.execute(statement)
         until = time.monotonic() + seconds
         self._clock = threading.Timer(seconds, self._connection.interrupt)
         self._clock.daemon = True

@@ -10,6 +10,8 @@ What DuckDB cannot say as Trino does ends in `error(…)`, with words for a pers
 
 from __future__ import annotations
 
+import re
+
 BY_ZERO = "division by zero"
 NO_TEXT = (
     "CAST to varchar of a time, a floating-point number or a list: engines write it differently; "
@@ -242,6 +244,19 @@ MACROS: dict[str, str] = {
 }
 
 
-def macro_statements() -> list[str]:
-    """Statements that define the macros on a connection; each may use those before it."""
-    return [f"CREATE OR REPLACE TEMP MACRO {name} {body}" for name, body in MACROS.items()]
+_NAME = re.compile("trino_[a-z0-9_]+")
+
+
+def macro_statements(text: str) -> list[str]:
+    """Statements that define what macros a query's `text` calls, each after those that it calls."""
+    wanted: set[str] = set()
+    waiting = [text]
+    while waiting:
+        called = (set(_NAME.findall(waiting.pop().lower())) & MACROS.keys()) - wanted
+        wanted |= called
+        waiting += [MACROS[name] for name in called]
+    return [
+        f"CREATE OR REPLACE TEMP MACRO {name} {body}"
+        for name, body in MACROS.items()
+        if name in wanted
+    ]
