@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from sqlglot import exp
 
 from catalog.errors import UsageError
+from catalog.functions import parse
 from jobs.export import values
 from jobs.query import query
+from jobs.thematic import localized, relation
+from jobs.versions import at_versions
+from lake.engine import Engine
 from lake.settings import Settings, load_settings
+from lake.tables import Tables
 from lake.trino_types import arrow_type, trino_type
 
 SITE = Path(__file__).parents[2]
@@ -158,10 +163,15 @@ def test_a_version_is_the_table_as_it_stood(settings: Settings, moments: list[in
     assert told(settings, both)[1] == [(0, 0), (1, None)]
 
 
-def test_spark_reads_it_too(settings: Settings, moments: list[int]) -> None:
-    asked = f"SELECT count(*) AS n FROM {PAID} FOR VERSION AS OF 1 AS p"
+def test_spark_reads_it_too(settings: Settings, moments: list[int], spark: Engine) -> None:
+    tree = parse(f"SELECT count(*) AS n FROM {PAID} FOR VERSION AS OF 1 AS p")
+    assert isinstance(tree, exp.Query)
+    tables = Tables(settings.lake)
 
-    assert told(replace(settings, engine="spark"), asked) == (["n"], [(2,)])
+    with spark.workspace() as workspace:
+        for name, (table, version) in at_versions(tree, tables).items():
+            workspace.add_table(relation(name), tables.path(table), version)
+        assert workspace.rows(localized(tree)).to_pylist() == [{"n": 2}]
 
 
 def test_a_moment_is_the_newest_version_that_stood_then(
